@@ -1,0 +1,119 @@
+//! Settings as each place gives them, before any is preferred.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::env::{self, Env, Variable};
+use crate::error::UsageError;
+use crate::secret::Secret;
+
+/// A setting, and where it was given.
+#[derive(Clone, Debug)]
+pub(crate) struct Given<T> {
+    pub(crate) value: T,
+    pub(crate) from: Origin,
+}
+
+/// Where a setting was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Flag(&'static str),
+    File {
+        file: String,
+        /// Counted from 1.
+        line: usize,
+        key: String,
+    },
+    Environment(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Flag(name) | Origin::Environment(name) => f.write_str(name),
+            Origin::File { file, line, key } => write!(f, "{file} line {line}, \"{key}\""),
+        }
+    }
+}
+
+/// Where a secret's value is.
+#[derive(Clone, Debug)]
+pub(crate) enum SecretSource {
+    Literal(Secret),
+    Environment(String),
+    File(PathBuf),
+    StandardInput,
+    Command(Vec<String>),
+}
+
+impl SecretSource {
+    /// A path, where `-` is standard input.
+    pub(crate) fn file(path: PathBuf) -> SecretSource {
+        if path.as_os_str() == "-" { SecretSource::StandardInput } else { SecretSource::File(path) }
+    }
+}
+
+/// A kind of proof that a client can give.
+#[derive(Clone, Debug)]
+pub(crate) enum Credential {
+    Secret(SecretSource),
+    /// A certificate or a federated assertion: known, so that two kinds in one place are noticed, and not usable yet.
+    Unsupported(&'static str),
+}
+
+/// What one place gives.
+#[derive(Debug, Default)]
+pub(crate) struct Layer {
+    pub(crate) authority: Option<Given<String>>,
+    pub(crate) oidc_authority: Option<Given<String>>,
+    pub(crate) tenant: Option<Given<String>>,
+    pub(crate) cloud: Option<Given<String>>,
+    pub(crate) client_id: Option<Given<String>>,
+    pub(crate) scope: Option<Given<Vec<String>>>,
+    pub(crate) resource: Option<Given<String>>,
+    pub(crate) claims: Option<Given<String>>,
+    /// Every kind that is given there.
+    pub(crate) credentials: Vec<Given<Credential>>,
+}
+
+/// Settings that several variables can give: the first that is set counts, Azure's before Terraform's.
+impl Layer {
+    pub(crate) fn of_environment(environment: &Env) -> Result<Layer, UsageError> {
+        let first = |variables: &[Variable]| first_set(environment, variables);
+        let secret =
+            |given: Given<String>| Given { value: Credential::Secret(SecretSource::Literal(Secret::new(given.value))), from: given.from };
+        let unsupported = |given: Given<String>, what| Given { value: Credential::Unsupported(what), from: given.from };
+        let secret = first(&[env::AZURE_CLIENT_SECRET, env::ARM_CLIENT_SECRET])?.map(secret);
+        let certificate = first(&[env::AZURE_CLIENT_CERTIFICATE_PATH, env::ARM_CLIENT_CERTIFICATE_PATH])?;
+        let assertion = first(&[env::AZURE_FEDERATED_TOKEN_FILE])?;
+        // In the environment the SDKs' order holds, where anywhere else two kinds are an error.
+        let credential = secret
+            .or_else(|| certificate.map(|given| unsupported(given, "a certificate")))
+            .or_else(|| assertion.map(|given| unsupported(given, "a federated assertion")));
+        Ok(Layer {
+            authority: first(&[env::AZURE_AUTHORITY_HOST])?.map(with_scheme),
+            tenant: first(&[env::AZURE_TENANT_ID, env::ARM_TENANT_ID])?,
+            cloud: first(&[env::ARM_ENVIRONMENT])?,
+            client_id: first(&[env::AZURE_CLIENT_ID, env::ARM_CLIENT_ID])?,
+            credentials: credential.into_iter().collect(),
+            ..Layer::default()
+        })
+    }
+}
+
+fn first_set(environment: &Env, variables: &[Variable]) -> Result<Option<Given<String>>, UsageError> {
+    for variable in variables {
+        match environment.get(*variable) {
+            Ok(Some(value)) => return Ok(Some(Given { value, from: Origin::Environment(variable.0) })),
+            Ok(None) => {}
+            Err(env::NotUtf8) => return Err(UsageError::new(format!("{} is not UTF-8 text", variable.0))),
+        }
+    }
+    Ok(None)
+}
+
+/// The Azure SDKs take a bare host name too.
+fn with_scheme(host: Given<String>) -> Given<String> {
+    let value = if host.value.contains("://") { host.value } else { format!("https://{}", host.value) };
+    Given { value, ..host }
+}

@@ -1,0 +1,8 @@
+//! What the user says: the command line as typed, the parameters file, the environment, and the plan that follows.
+
+pub(crate) mod args;
+pub(crate) mod input;
+pub(crate) mod layer;
+pub(crate) mod parameters;
+pub(crate) mod plan;
+pub(crate) mod usage;

@@ -1,0 +1,452 @@
+//! Authorities: where a tenant's tokens come from, and how its endpoints follow from the address.
+//!
+//! An authority is text that a person wrote and a secret will be sent to, so it is parsed once, strictly, and hosts are
+//! compared whole. For kinds that Microsoft runs the endpoints are built from host and tenant; any other host is asked
+//! for its OpenID document first.
+
+use url::{Host, Url};
+
+use super::cloud::{self, Cloud};
+
+/// The kinds of authorities, which differ in their endpoints and rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A tenant of Entra, on a known login host or on loopback.
+    Aad,
+    /// Active Directory Federation Services, recognised by the path `/adfs`.
+    AdFs,
+    /// Azure AD B2C: a tenant and a policy.
+    B2c,
+    /// Entra External ID: a host below `ciamlogin.com`.
+    Ciam,
+    /// Any OpenID provider, named as one by `oidc_authority`.
+    Oidc,
+    /// A host that is not known: its OpenID document says where the endpoints are.
+    Other,
+}
+
+/// An authority: an origin, and what its path means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Authority {
+    kind: Kind,
+    /// Scheme, host and port; path `/`, no query.
+    origin: Url,
+    /// The tenant, where the kind has one and it is given.
+    tenant: Option<String>,
+    /// What stands before (`tfp`) and after (a B2C policy) the tenant in the path; the whole path for kinds without one.
+    before: Vec<String>,
+    after: Vec<String>,
+    /// The B2C policy that is given as `?p=`.
+    policy: Option<String>,
+}
+
+/// Why a text is no authority, and what to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Malformed {
+    /// A fragment that follows the place: "is not a URL".
+    pub(crate) what: String,
+    pub(crate) fix: String,
+}
+
+fn malformed(what: impl Into<String>, fix: impl Into<String>) -> Malformed {
+    Malformed { what: what.into(), fix: fix.into() }
+}
+
+/// The usual form, for advice.
+const USUAL: &str = "write it as https://login.microsoftonline.com/TENANT";
+
+/// Endings of the hosts of Azure AD B2C, one a cloud.
+const B2C_SUFFIXES: &[&str] = &[".b2clogin.com", ".b2clogin.us", ".b2clogin.cn", ".b2clogin.de"];
+
+/// Ending of the hosts of Entra External ID.
+const CIAM_SUFFIX: &str = ".ciamlogin.com";
+
+impl Authority {
+    /// The authority of a tenant in a cloud.
+    pub(crate) fn of_cloud(cloud: Cloud) -> Authority {
+        let origin = Url::parse(&format!("https://{}/", cloud.login_host())).expect("the known login hosts make URLs");
+        Authority { kind: Kind::Aad, origin, tenant: None, before: Vec::new(), after: Vec::new(), policy: None }
+    }
+
+    /// Reads an `authority` setting. The tenant may be missing: it can come from another setting.
+    pub(crate) fn parse(text: &str) -> Result<Authority, Malformed> {
+        let url = parse_url(text)?;
+        let segments = segments(&url)?;
+        let policy = policy(&url)?;
+        let mut authority = Authority {
+            kind: kind(&url, &segments, policy.is_some()),
+            origin: origin(&url),
+            tenant: None,
+            before: Vec::new(),
+            after: Vec::new(),
+            policy,
+        };
+        authority.read_path(segments)?;
+        Ok(authority)
+    }
+
+    /// Reads an `oidc_authority` setting: the issuer, or the address of its OpenID document.
+    pub(crate) fn parse_oidc(text: &str) -> Result<Authority, Malformed> {
+        let issuer = text.trim_end_matches('/').trim_end_matches("/.well-known/openid-configuration");
+        let url = parse_url(issuer)?;
+        if url.query().is_some() {
+            return Err(malformed("has a query", "leave out everything from the question mark on"));
+        }
+        let after = segments(&url)?;
+        Ok(Authority { kind: Kind::Oidc, origin: origin(&url), tenant: None, before: Vec::new(), after, policy: None })
+    }
+
+    fn read_path(&mut self, mut segments: Vec<String>) -> Result<(), Malformed> {
+        if self.kind == Kind::Aad && segments.last().is_some_and(|last| last.eq_ignore_ascii_case("v2.0")) {
+            segments.pop();
+        }
+        match self.kind {
+            Kind::AdFs | Kind::Oidc => {
+                self.after = segments;
+                return Ok(());
+            }
+            Kind::B2c if segments.first().is_some_and(|first| first.eq_ignore_ascii_case("tfp")) => {
+                self.before.push(segments.remove(0));
+            }
+            Kind::Ciam if segments.is_empty() => {
+                let host = self.origin.host_str().unwrap_or_default();
+                self.tenant = Some(format!("{}.onmicrosoft.com", host.trim_end_matches(CIAM_SUFFIX)));
+                return Ok(());
+            }
+            Kind::Ciam if segments.last().is_some_and(|last| last.eq_ignore_ascii_case("v2.0")) => {
+                segments.pop();
+            }
+            _ => {}
+        }
+        let mut segments = segments.into_iter();
+        self.tenant = segments.next();
+        self.after = segments.collect();
+        match self.kind {
+            Kind::Aad | Kind::Ciam if !self.after.is_empty() => Err(malformed(
+                "has more than a tenant in its path",
+                format!("leave out everything after {}", self.tenant.as_deref().unwrap_or_default()),
+            )),
+            Kind::B2c if self.after.is_empty() && self.policy.is_none() => {
+                Err(malformed("names no B2C policy", "write it as https://NAME.b2clogin.com/NAME.onmicrosoft.com/POLICY"))
+            }
+            _ => match &self.tenant {
+                Some(tenant) if !is_tenant(tenant) => Err(malformed("does not have a tenant's id or domain name in its path", USUAL)),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// The same with another tenant; kinds without tenants stay as they are.
+    pub(crate) fn with_tenant(mut self, tenant: &str) -> Authority {
+        if self.has_tenants() {
+            self.tenant = Some(tenant.to_owned());
+        }
+        self
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether the kind has tenants in its path.
+    pub(crate) fn has_tenants(&self) -> bool {
+        !matches!(self.kind, Kind::AdFs | Kind::Oidc)
+    }
+
+    pub(crate) fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
+    }
+
+    /// The cloud that the host belongs to; the public one where that cannot be told.
+    pub(crate) fn cloud(&self) -> Cloud {
+        let host = self.origin.host_str().unwrap_or_default();
+        Cloud::of_login_host(host).unwrap_or(match host.rsplit_once('.') {
+            Some((_, "us")) if matches!(self.kind, Kind::B2c | Kind::Ciam) => Cloud::UsGov,
+            Some((_, "cn")) if matches!(self.kind, Kind::B2c | Kind::Ciam) => Cloud::China,
+            _ => Cloud::Public,
+        })
+    }
+
+    /// The address, as it is written in messages.
+    pub(crate) fn address(&self) -> Url {
+        self.at(&[])
+    }
+
+    /// The token endpoint, where it follows from the address (protocol page "v2-oauth2-client-creds-grant-flow" for
+    /// Entra, "AD FS OpenID Connect/OAuth concepts" for AD FS); `None` where the OpenID document must be asked.
+    pub(crate) fn token_endpoint(&self) -> Option<Url> {
+        match self.kind {
+            Kind::Aad | Kind::B2c | Kind::Ciam => Some(self.at(&["oauth2", "v2.0", "token"])),
+            Kind::AdFs => Some(self.at(&["oauth2", "token"])),
+            Kind::Oidc | Kind::Other => None,
+        }
+    }
+
+    /// The address of the OpenID document (OpenID Connect Discovery 1.0 section 4; Entra's has `v2.0` in it).
+    pub(crate) fn openid_document(&self) -> Url {
+        match self.kind {
+            Kind::AdFs | Kind::Oidc => self.at(&[".well-known", "openid-configuration"]),
+            _ => self.at(&["v2.0", ".well-known", "openid-configuration"]),
+        }
+    }
+
+    /// Whether an address has the same scheme, host and port.
+    pub(crate) fn is_same_origin(&self, other: &Url) -> bool {
+        self.origin.scheme() == other.scheme()
+            && self.origin.host() == other.host()
+            && self.origin.port_or_known_default() == other.port_or_known_default()
+    }
+
+    /// The host, which is all lower case.
+    pub(crate) fn host(&self) -> &str {
+        self.origin.host_str().unwrap_or_default()
+    }
+
+    fn at(&self, end: &[&str]) -> Url {
+        let mut url = self.origin.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.clear().extend(&self.before).extend(self.tenant.as_deref()).extend(&self.after).extend(end);
+        }
+        if let Some(policy) = &self.policy {
+            url.query_pairs_mut().append_pair("p", policy);
+        }
+        url
+    }
+}
+
+/// Whether a text can name a tenant: an id or a domain name, by the rule of the Azure SDKs.
+pub(crate) fn is_tenant(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    text.bytes().all(allowed) && text.bytes().any(|byte| byte.is_ascii_alphanumeric()) && text.len() <= 253
+}
+
+/// Whether a tenant stands for many (`common`, `organizations`) or for personal accounts (`consumers`, also by its id).
+pub(crate) fn is_shared_tenant(tenant: &str) -> bool {
+    const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+    ["common", "organizations", "consumers", PERSONAL_ACCOUNTS].iter().any(|shared| tenant.eq_ignore_ascii_case(shared))
+}
+
+/// Whether an address leads to this very machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn parse_url(text: &str) -> Result<Url, Malformed> {
+    if text.chars().any(|character| character.is_whitespace() || character.is_control() || character == '\\') {
+        return Err(malformed("holds a space, a backslash or a control character", USUAL));
+    }
+    if !text.contains("://") {
+        return Err(malformed("is not a URL", format!("begin it with https://, as in https://{}", text.trim_start_matches('/'))));
+    }
+    let url = Url::parse(text).map_err(|error| malformed(format!("is not a URL: {error}"), USUAL))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(malformed("holds a user name", "leave out everything between :// and @"));
+    }
+    if url.fragment().is_some() {
+        return Err(malformed("has a fragment", "leave out everything from the # on"));
+    }
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        "http" => return Err(malformed("is not https", "secrets are sent over https only; plain http works for localhost alone")),
+        _ => return Err(malformed("is not https", USUAL)),
+    }
+    check_host(text, &url)?;
+    Ok(url)
+}
+
+/// Refuses hosts that only look like the ones meant.
+fn check_host(text: &str, url: &Url) -> Result<(), Malformed> {
+    let host = url.host_str().unwrap_or_default();
+    if host.is_empty() || host.ends_with('.') {
+        return Err(malformed("has no complete host name", USUAL));
+    }
+    let written = text.split("://").nth(1).unwrap_or_default().split(['/', '?', '#']).next().unwrap_or_default();
+    if written.is_empty() {
+        return Err(malformed("has no host name", USUAL));
+    }
+    if !written.is_ascii() || written.contains('%') {
+        return Err(malformed(
+            format!("has a host name in other than plain letters, which is {host}"),
+            "if that is the host you mean, write it in that form",
+        ));
+    }
+    if Cloud::of_login_host(host).is_some() {
+        return match url.port() {
+            Some(port) => Err(malformed(format!("names port {port}, which {host} does not use"), "leave the port out")),
+            None => Ok(()),
+        };
+    }
+    if matches!(url.host(), Some(Host::Domain(_))) && !is_loopback(url) {
+        for known in cloud::login_hosts() {
+            let within = host.contains(known) && !host.ends_with(&format!(".{known}"));
+            if within || strsim::osa_distance(host, known) <= 2 {
+                return Err(malformed(
+                    format!("names the host {host}, which only looks like {known}"),
+                    format!("write {known} if that is the one you mean"),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn origin(url: &Url) -> Url {
+    let mut origin = url.clone();
+    origin.set_path("/");
+    origin.set_query(None);
+    origin
+}
+
+fn segments(url: &Url) -> Result<Vec<String>, Malformed> {
+    let segments: Vec<String> =
+        url.path_segments().into_iter().flatten().filter(|segment| !segment.is_empty()).map(str::to_owned).collect();
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'~');
+    match segments.iter().all(|segment| segment.bytes().all(allowed)) {
+        true => Ok(segments),
+        false => Err(malformed("has characters in its path that no authority has", USUAL)),
+    }
+}
+
+/// The policy of the form `?p=POLICY`, which is the only query that an authority may have.
+fn policy(url: &Url) -> Result<Option<String>, Malformed> {
+    let mut pairs = url.query_pairs();
+    match (pairs.next(), pairs.next()) {
+        (None, _) => Ok(None),
+        (Some((name, value)), None) if name == "p" && !value.is_empty() => Ok(Some(value.into_owned())),
+        _ => Err(malformed("has a query", "leave out everything from the question mark on")),
+    }
+}
+
+fn kind(url: &Url, segments: &[String], has_policy: bool) -> Kind {
+    let host = url.host_str().unwrap_or_default();
+    let first = segments.first().map(|segment| segment.to_ascii_lowercase());
+    let second = segments.get(1).map(|segment| segment.to_ascii_lowercase());
+    if first.as_deref() == Some("adfs") {
+        return Kind::AdFs;
+    }
+    let is_b2c_path = first.as_deref() == Some("tfp") || second.is_some_and(|segment| segment.starts_with("b2c_"));
+    if has_policy || is_b2c_path || B2C_SUFFIXES.iter().any(|suffix| host.ends_with(suffix)) {
+        return Kind::B2c;
+    }
+    if host.ends_with(CIAM_SUFFIX) {
+        return Kind::Ciam;
+    }
+    // On loopback nobody but the user's own programs can answer, and they stand in for a tenant.
+    let is_known = Cloud::of_login_host(host).is_some() || is_loopback(url);
+    if is_known && first.as_deref() != Some("dstsv2") { Kind::Aad } else { Kind::Other }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(text: &str) -> (Kind, Option<String>) {
+        let authority = Authority::parse(text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
+        (authority.kind(), authority.token_endpoint().map(String::from))
+    }
+
+    #[test]
+    fn endpoints_follow_from_the_address() {
+        for (text, kind, expected) in [
+            ("https://login.microsoftonline.com/contoso.com", Kind::Aad, "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token"),
+            (
+                "https://LOGIN.microsoftonline.com/contoso.com/",
+                Kind::Aad,
+                "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token",
+            ),
+            (
+                "https://login.microsoftonline.com:443/contoso.com/v2.0",
+                Kind::Aad,
+                "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token",
+            ),
+            ("https://login.microsoftonline.us/a", Kind::Aad, "https://login.microsoftonline.us/a/oauth2/v2.0/token"),
+            ("http://localhost:8080/t", Kind::Aad, "http://localhost:8080/t/oauth2/v2.0/token"),
+            ("https://[::1]:8443/t", Kind::Aad, "https://[::1]:8443/t/oauth2/v2.0/token"),
+            ("https://adfs.contoso.com/adfs", Kind::AdFs, "https://adfs.contoso.com/adfs/oauth2/token"),
+            (
+                "https://contoso.b2clogin.com/contoso.onmicrosoft.com/B2C_1_in",
+                Kind::B2c,
+                "https://contoso.b2clogin.com/contoso.onmicrosoft.com/B2C_1_in/oauth2/v2.0/token",
+            ),
+            (
+                "https://contoso.b2clogin.com/tfp/contoso.onmicrosoft.com/B2C_1_in",
+                Kind::B2c,
+                "https://contoso.b2clogin.com/tfp/contoso.onmicrosoft.com/B2C_1_in/oauth2/v2.0/token",
+            ),
+            (
+                "https://contoso.b2clogin.com/contoso.onmicrosoft.com?p=B2C_1_in",
+                Kind::B2c,
+                "https://contoso.b2clogin.com/contoso.onmicrosoft.com/oauth2/v2.0/token?p=B2C_1_in",
+            ),
+            ("https://contoso.ciamlogin.com", Kind::Ciam, "https://contoso.ciamlogin.com/contoso.onmicrosoft.com/oauth2/v2.0/token"),
+            ("https://contoso.ciamlogin.com/1234", Kind::Ciam, "https://contoso.ciamlogin.com/1234/oauth2/v2.0/token"),
+        ] {
+            assert_eq!(endpoint(text), (kind, Some(expected.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn unknown_hosts_are_asked_for_their_document() {
+        for (text, document) in [
+            ("https://sts.contoso.example/t", "https://sts.contoso.example/t/v2.0/.well-known/openid-configuration"),
+            ("https://westus.login.microsoft.com/t", "https://westus.login.microsoft.com/t/v2.0/.well-known/openid-configuration"),
+        ] {
+            assert_eq!(endpoint(text), (Kind::Other, None));
+            assert_eq!(Authority::parse(text).unwrap().openid_document().as_str(), document);
+        }
+        for text in ["https://idp.example/a/", "https://idp.example/a/.well-known/openid-configuration"] {
+            let oidc = Authority::parse_oidc(text).unwrap();
+            assert_eq!(oidc.openid_document().as_str(), "https://idp.example/a/.well-known/openid-configuration");
+        }
+    }
+
+    #[test]
+    fn a_tenant_can_be_put_in() {
+        let authority = Authority::parse("https://login.microsoftonline.com/").unwrap();
+        assert_eq!(authority.tenant(), None);
+        assert_eq!(authority.with_tenant("a.b").token_endpoint().unwrap().path(), "/a.b/oauth2/v2.0/token");
+        let b2c = Authority::parse("https://contoso.b2clogin.com/tfp/x.com/B2C_1_in").unwrap();
+        assert_eq!(b2c.with_tenant("y.com").token_endpoint().unwrap().path(), "/tfp/y.com/B2C_1_in/oauth2/v2.0/token");
+    }
+
+    #[test]
+    fn what_only_looks_right_is_refused() {
+        for text in [
+            "login.microsoftonline.com/t",
+            "http://login.microsoftonline.com/t",
+            "ftp://login.microsoftonline.com/t",
+            "https://login.microsoftonline.com.evil.example/t",
+            "https://evil-login.microsoftonline.com/t",
+            "https://login.microsoftonline.com@evil.example/t",
+            "https://user:pass@login.microsoftonline.com/t",
+            "https://login.microsoftonline.com./t",
+            "https://login.microsoftonline.com:8443/t",
+            "https://login.microsoftonline.com\\@evil.example/t",
+            "https://login.microsoftonline.com/t#x",
+            "https://login.microsoftonline.com/t?x=y",
+            "https://login.microsoftonline.com/t/oauth2/v2.0/token",
+            "https://login.microsoftonlin.com/t",
+            "https://login.micr\u{43e}softonline.com/t",
+            "https://login%2Emicrosoftonline.com/t",
+            "https://login.microsoftonline.com/a b",
+            "https://login.microsoftonline.com/a%2fb",
+            "https:///t",
+            "https://contoso.b2clogin.com/contoso.onmicrosoft.com",
+        ] {
+            assert!(Authority::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn tenants_are_ids_or_domains() {
+        assert!(is_tenant("contoso.onmicrosoft.com") && is_tenant("11111111-2222-3333-4444-555555555555"));
+        assert!(!is_tenant("") && !is_tenant("..") && !is_tenant("a/b") && !is_tenant("a b") && !is_tenant("é"));
+        assert!(is_shared_tenant("Common") && is_shared_tenant("9188040D-6c67-4c5b-b112-36a304b66dad") && !is_shared_tenant("contoso.com"));
+    }
+}

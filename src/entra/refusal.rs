@@ -1,0 +1,144 @@
+//! The platform's refusals (RFC 6749 section 5.2, with Entra's additions).
+
+use serde_json::Value;
+
+use super::reply::Reply;
+use crate::redact::Masks;
+
+/// A refusal, as the platform wrote it. Every text in it is foreign: it goes through `redact::foreign` to be shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// HTTP status.
+    pub(crate) status: u16,
+    /// OAuth's code, `invalid_client` for instance.
+    pub(crate) error: String,
+    /// Entra's own codes, the numbers after `AADSTS`.
+    pub(crate) codes: Vec<u32>,
+    pub(crate) description: String,
+    /// Refines `error`: `consent_required`, `basic_action`, `bad_token` and others.
+    pub(crate) suberror: Option<String>,
+    /// A claims challenge, JSON to be handed back with the next request.
+    pub(crate) claims: Option<String>,
+    pub(crate) correlation_id: Option<String>,
+    pub(crate) trace_id: Option<String>,
+    /// When the platform refused, as it writes it: `YYYY-MM-DD HH:MM:SSZ`.
+    pub(crate) timestamp: Option<String>,
+}
+
+/// The refusal in a reply; `None` where the body is not a refusal in the standard's shape.
+pub(crate) fn refusal(reply: &Reply) -> Option<Refusal> {
+    let members: serde_json::Map<String, Value> = reply.json().ok()?;
+    let text = |name: &str| members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    let description = text("error_description").unwrap_or_default();
+    let mut codes = numbers(members.get("error_codes"));
+    if codes.is_empty() {
+        codes = codes_in(&description);
+    }
+    Some(Refusal {
+        status: reply.status,
+        error: text("error")?,
+        codes,
+        suberror: text("suberror"),
+        claims: text("claims"),
+        correlation_id: text("correlation_id"),
+        trace_id: text("trace_id"),
+        timestamp: text("timestamp"),
+        description,
+    })
+}
+
+impl Refusal {
+    /// The same without the secrets that were sent: a server, or what stands in front of it, may have echoed them.
+    pub(crate) fn masked(mut self, masks: &Masks) -> Refusal {
+        let texts = [Some(&mut self.error), Some(&mut self.description), self.suberror.as_mut(), self.claims.as_mut()];
+        let ids = [self.correlation_id.as_mut(), self.trace_id.as_mut(), self.timestamp.as_mut()];
+        for text in texts.into_iter().chain(ids).flatten() {
+            *text = masks.apply(text);
+        }
+        self
+    }
+
+    /// What the platform says, without its code at the beginning and the ids at the end.
+    pub(crate) fn words(&self) -> &str {
+        let words = self.description.split_once(": ").filter(|(code, _)| is_code(code)).map_or(&*self.description, |(_, words)| words);
+        words.split("Trace ID:").next().unwrap_or(words).trim()
+    }
+
+    /// Azure AD B2C's own code (`AADB2C90086`), which no table explains.
+    pub(crate) fn b2c_code(&self) -> Option<&str> {
+        let code = self.description.split(':').next()?;
+        (code.starts_with("AADB2C") && is_code(code)).then_some(code)
+    }
+}
+
+/// Whether a text is a code of Microsoft's: letters and digits that begin with `AAD` or `MSIS`.
+fn is_code(text: &str) -> bool {
+    (text.starts_with("AAD") || text.starts_with("MSIS")) && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn numbers(value: Option<&Value>) -> Vec<u32> {
+    let list = value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    list.iter()
+        .filter_map(|code| code.as_u64().or_else(|| code.as_str()?.parse().ok()))
+        .filter_map(|code| u32::try_from(code).ok())
+        .take(8)
+        .collect()
+}
+
+/// The codes that stand in a description, in order.
+pub(crate) fn codes_in(text: &str) -> Vec<u32> {
+    let after = text.split("AADSTS").skip(1);
+    after.filter_map(|rest| rest.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()).take(8).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reply;
+    use super::*;
+    use crate::secret::Secret;
+
+    #[test]
+    fn a_refusal_of_entra_is_read_whole() {
+        let body = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Not the right secret. Trace ID: t Correlation ID: c",
+            "error_codes":[7000215],"timestamp":"2026-11-21 02:09:00Z","trace_id":"t","correlation_id":"c","suberror":"x","claims":"{}","more":[{}]}"#;
+        let refusal = refusal(&reply::of(401, body)).unwrap();
+        assert_eq!(refusal.codes, [7_000_215]);
+        assert_eq!(refusal.words(), "Not the right secret.");
+        assert_eq!(
+            (refusal.error.as_str(), refusal.suberror.as_deref(), refusal.claims.as_deref()),
+            ("invalid_client", Some("x"), Some("{}"))
+        );
+        assert_eq!((refusal.trace_id.as_deref(), refusal.correlation_id.as_deref()), (Some("t"), Some("c")));
+    }
+
+    #[test]
+    fn odd_members_do_no_harm_and_codes_are_found_in_the_text() {
+        let body =
+            r#"{"error":"invalid_grant","error_codes":"none","timestamp":5,"error_description":"AADSTS70002: Bad. AADSTS50126: Wrong."}"#;
+        let refusal = refusal(&reply::of(400, body)).unwrap();
+        assert_eq!(refusal.codes, [70_002, 50_126]);
+        assert_eq!(refusal.timestamp, None);
+    }
+
+    #[test]
+    fn what_is_no_refusal_is_not_read_as_one() {
+        for body in ["", "<html>", "{}", "[]", r#"{"error":{"code":"x"}}"#, r#"{"error":""}"#, r#"{"error":"#] {
+            assert_eq!(refusal(&reply::of(400, body)), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_echoed_secret_is_masked() {
+        let mut masks = Masks::default();
+        masks.add(&Secret::new("CANARY".to_owned()));
+        let body = r#"{"error":"CANARY","error_description":"you sent CANARY","trace_id":"CANARY"}"#;
+        let refusal = refusal(&reply::of(400, body)).unwrap().masked(&masks);
+        assert!(!format!("{refusal:?}").contains("CANARY"));
+    }
+
+    #[test]
+    fn b2c_codes_are_told_apart() {
+        let refusal = refusal(&reply::of(400, r#"{"error":"invalid_grant","error_description":"AADB2C90086: Not this grant."}"#)).unwrap();
+        assert_eq!((refusal.b2c_code(), refusal.words()), (Some("AADB2C90086"), "Not this grant."));
+    }
+}

@@ -1,0 +1,182 @@
+//! Token replies (RFC 6749 section 5.1).
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use serde::de::{self, Deserializer, Visitor};
+
+use super::refusal::{self, Refusal};
+use super::reply::Reply;
+use crate::secret::Secret;
+
+/// What the platform gave.
+#[derive(Debug)]
+pub(crate) struct TokenSet {
+    pub(crate) access_token: Secret,
+    /// When the access token ends to be valid; `None` where the platform gave no usable lifetime.
+    pub(crate) expires_at: Option<SystemTime>,
+    /// The scopes that were granted, where the platform names them; else they are those that were asked for.
+    pub(crate) scope: Option<String>,
+}
+
+/// Why a reply gives no token.
+#[derive(Debug)]
+pub(crate) enum ReplyError {
+    /// The platform said no.
+    Refused(Box<Refusal>),
+    /// The reply is not what it claims to be; a fragment says how.
+    Unreadable(String),
+}
+
+/// The longest lifetime that is believed.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+#[derive(serde::Deserialize)]
+struct Body {
+    access_token: String,
+    token_type: String,
+    #[serde(default, deserialize_with = "lifetime")]
+    expires_in: Option<f64>,
+    #[serde(default)]
+    scope: Option<String>,
+}
+
+/// Reads a reply of the token endpoint.
+pub(crate) fn tokens(reply: &Reply) -> Result<TokenSet, ReplyError> {
+    if let Some(refusal) = refusal::refusal(reply) {
+        return Err(ReplyError::Refused(Box::new(refusal)));
+    }
+    if reply.status != 200 {
+        let what = reply.json::<de::IgnoredAny>().err();
+        return Err(ReplyError::Unreadable(
+            what.unwrap_or_else(|| format!("its status is {}, and it says neither why nor gives a token", reply.status)),
+        ));
+    }
+    read(reply).map_err(ReplyError::Unreadable)
+}
+
+fn read(reply: &Reply) -> Result<TokenSet, String> {
+    let members: serde_json::Map<String, serde_json::Value> = reply.json()?;
+    if !members.contains_key("access_token") {
+        return Err("it holds no access_token".to_owned());
+    }
+    if !members.contains_key("token_type") {
+        return Err("it holds no token_type".to_owned());
+    }
+    drop(members);
+    let body: Body = reply.json()?;
+    let access_token = Secret::new(body.access_token);
+    if !is_b64token(access_token.expose()) {
+        return Err("its access_token holds characters that no bearer token has".to_owned());
+    }
+    if !body.token_type.eq_ignore_ascii_case("Bearer") {
+        return Err(format!("its token_type is {}, not Bearer", crate::redact::foreign(&body.token_type)));
+    }
+    let lifetime = body.expires_in.filter(|seconds| *seconds > 0.0).map(|seconds| Duration::from_secs_f64(seconds.min(YEAR.as_secs_f64())));
+    Ok(TokenSet {
+        access_token,
+        expires_at: lifetime.map(|lifetime| reply.received_at + lifetime),
+        scope: body.scope.filter(|scope| !scope.is_empty()),
+    })
+}
+
+/// The characters of a bearer token (RFC 6750 section 2.1), which no header, shell or file can misread.
+fn is_b64token(token: &str) -> bool {
+    let body = token.trim_end_matches('=');
+    !body.is_empty() && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
+}
+
+/// A number of seconds: an integer, a float, or either as a string, as different versions of the platform write it.
+fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    struct Seconds;
+    impl Visitor<'_> for Seconds {
+        type Value = Option<f64>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a number of seconds")
+        }
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+            Ok(Some(value))
+        }
+        #[expect(clippy::cast_precision_loss, reason = "lifetimes beyond 2^53 seconds are clamped anyway")]
+        fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+            Ok(Some(value as f64))
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a negative lifetime is no lifetime")]
+        fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+            Ok(Some(value as f64))
+        }
+        fn visit_str<E: de::Error>(self, value: &str) -> Result<Self::Value, E> {
+            value.trim().parse().map(Some).map_err(|_| E::custom("not a number"))
+        }
+    }
+    deserializer.deserialize_any(Seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reply;
+    use super::*;
+
+    fn read(expires_in: &str) -> Result<Option<u64>, String> {
+        let body = format!(r#"{{"token_type":"bearer","access_token":"eyJ.a-_~+/b==","unknown":{{"x":[]}}{expires_in}}}"#);
+        match tokens(&reply::of(200, body)) {
+            Ok(set) => Ok(set.expires_at.map(|at| at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() - 1_000)),
+            Err(ReplyError::Unreadable(what)) => Err(what),
+            Err(ReplyError::Refused(refusal)) => panic!("{refusal:?}"),
+        }
+    }
+
+    #[test]
+    fn lifetimes_come_in_many_forms() {
+        for (member, expected) in [
+            (r#","expires_in":3599"#, Some(3599)),
+            (r#","expires_in":"3599""#, Some(3599)),
+            (r#","expires_in":3599.9"#, Some(3599)),
+            (r#","expires_in":"86399.5""#, Some(86399)),
+            (r#","expires_in":1e300"#, Some(YEAR.as_secs())),
+            (r#","expires_in":18446744073709551615"#, Some(YEAR.as_secs())),
+            (r#","expires_in":0"#, None),
+            (r#","expires_in":-5"#, None),
+            (r#","expires_in":null"#, None),
+            (r#","expires_in":"NaN""#, None),
+            ("", None),
+        ] {
+            assert_eq!(read(member), Ok(expected), "{member}");
+        }
+        for member in [r#","expires_in":"soon""#, r#","expires_in":[1]"#, r#","expires_in":true"#, r#","expires_in":1,"expires_in":2"#] {
+            assert!(read(member).is_err(), "{member}");
+        }
+    }
+
+    #[test]
+    fn a_reply_that_is_no_token_is_unreadable() {
+        for (status, body, what) in [
+            (200, r#"{"token_type":"Bearer"}"#, "it holds no access_token"),
+            (200, r#"{"access_token":"a"}"#, "it holds no token_type"),
+            (200, r#"{"token_type":"Bearer","access_token":"a\r\nX: y"}"#, "its access_token holds characters that no bearer token has"),
+            (200, r#"{"token_type":"Bearer","access_token":""}"#, "its access_token holds characters that no bearer token has"),
+            (200, r#"{"token_type":"mac","access_token":"a"}"#, "its token_type is mac, not Bearer"),
+            (
+                200,
+                r#"{"token_type":"Bearer","access_token":"a","access_token":"b"}"#,
+                "its JSON is not what it should be (access_token stands twice)",
+            ),
+            (201, r#"{"token_type":"Bearer","access_token":"a"}"#, "its status is 201, and it says neither why nor gives a token"),
+            (400, r#"{"error":{"code":"x"}}"#, "its status is 400, and it says neither why nor gives a token"),
+            (403, "<title>Blocked</title>", "it is not JSON (status 403): Blocked"),
+        ] {
+            match tokens(&reply::of(status, body)) {
+                Err(ReplyError::Unreadable(said)) => assert_eq!(said, what),
+                other => panic!("{body}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_member_is_a_refusal_whatever_the_status() {
+        assert!(matches!(tokens(&reply::of(200, r#"{"error":"invalid_client"}"#)), Err(ReplyError::Refused(_))));
+    }
+}

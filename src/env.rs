@@ -1,0 +1,110 @@
+//! Every environment variable that is read, what it means, and the one place that reads them.
+
+/// A documented environment variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Variable(pub(crate) &'static str);
+
+/// Host of the authority, with or without a trailing slash (Azure SDKs). The tenant comes from elsewhere.
+pub(crate) const AZURE_AUTHORITY_HOST: Variable = Variable("AZURE_AUTHORITY_HOST");
+/// Application (client) id (Azure SDKs).
+pub(crate) const AZURE_CLIENT_ID: Variable = Variable("AZURE_CLIENT_ID");
+/// Client secret (Azure SDKs); wins over a certificate, which wins over a federated token.
+pub(crate) const AZURE_CLIENT_SECRET: Variable = Variable("AZURE_CLIENT_SECRET");
+/// Path of a certificate with its key (Azure SDKs).
+pub(crate) const AZURE_CLIENT_CERTIFICATE_PATH: Variable = Variable("AZURE_CLIENT_CERTIFICATE_PATH");
+/// Path of a federated token (workload identity).
+pub(crate) const AZURE_FEDERATED_TOKEN_FILE: Variable = Variable("AZURE_FEDERATED_TOKEN_FILE");
+/// Tenant id or domain (Azure SDKs).
+pub(crate) const AZURE_TENANT_ID: Variable = Variable("AZURE_TENANT_ID");
+/// Application (client) id (Terraform).
+pub(crate) const ARM_CLIENT_ID: Variable = Variable("ARM_CLIENT_ID");
+/// Client secret (Terraform).
+pub(crate) const ARM_CLIENT_SECRET: Variable = Variable("ARM_CLIENT_SECRET");
+/// Path of a certificate with its key (Terraform).
+pub(crate) const ARM_CLIENT_CERTIFICATE_PATH: Variable = Variable("ARM_CLIENT_CERTIFICATE_PATH");
+/// Name of the cloud (Terraform): `public`, `usgovernment`, `china`.
+pub(crate) const ARM_ENVIRONMENT: Variable = Variable("ARM_ENVIRONMENT");
+/// Tenant id or domain (Terraform).
+pub(crate) const ARM_TENANT_ID: Variable = Variable("ARM_TENANT_ID");
+/// Proxy for every scheme, when `HTTPS_PROXY` is not set. The lower-case name wins, as with curl.
+pub(crate) const ALL_PROXY: Variable = Variable("ALL_PROXY");
+/// Proxy for https, reached with CONNECT. The lower-case name wins, as with curl.
+pub(crate) const HTTPS_PROXY: Variable = Variable("HTTPS_PROXY");
+/// Hosts that are reached without the proxy, separated by commas; `*` is every host. The lower-case name wins.
+pub(crate) const NO_PROXY: Variable = Variable("NO_PROXY");
+/// Colours are off where this is set to anything (<https://no-color.org>).
+pub(crate) const NO_COLOR: Variable = Variable("NO_COLOR");
+/// `dumb` turns colours off.
+pub(crate) const TERM: Variable = Variable("TERM");
+/// What kubectl tells its credential plugins: the `apiVersion` to answer in.
+pub(crate) const KUBERNETES_EXEC_INFO: Variable = Variable("KUBERNETES_EXEC_INFO");
+/// PEM file that takes the place of the platform's certificate authorities, as with OpenSSL.
+pub(crate) const SSL_CERT_FILE: Variable = Variable("SSL_CERT_FILE");
+/// Folder of PEM files that takes the place of the platform's certificate authorities, as with OpenSSL.
+pub(crate) const SSL_CERT_DIR: Variable = Variable("SSL_CERT_DIR");
+
+/// The variables above; the README's table is tested against this list.
+#[cfg(test)]
+pub(crate) const ALL: &[Variable] = &[
+    AZURE_AUTHORITY_HOST,
+    AZURE_CLIENT_ID,
+    AZURE_CLIENT_SECRET,
+    AZURE_CLIENT_CERTIFICATE_PATH,
+    AZURE_FEDERATED_TOKEN_FILE,
+    AZURE_TENANT_ID,
+    ARM_CLIENT_ID,
+    ARM_CLIENT_SECRET,
+    ARM_CLIENT_CERTIFICATE_PATH,
+    ARM_ENVIRONMENT,
+    ARM_TENANT_ID,
+    ALL_PROXY,
+    HTTPS_PROXY,
+    NO_PROXY,
+    NO_COLOR,
+    TERM,
+    KUBERNETES_EXEC_INFO,
+    SSL_CERT_FILE,
+    SSL_CERT_DIR,
+];
+
+/// The environment: the process's own, or a given one, so that what depends on it stays a pure function.
+#[derive(Debug)]
+pub(crate) enum Env {
+    Process,
+    #[cfg(test)]
+    Fixed(std::collections::HashMap<&'static str, &'static str>),
+}
+
+/// A variable holds bytes that are not UTF-8.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NotUtf8;
+
+impl Env {
+    /// The value of a variable. One that is empty counts as not set: CI systems cannot unset.
+    pub(crate) fn get(&self, variable: Variable) -> Result<Option<String>, NotUtf8> {
+        self.named(variable.0)
+    }
+
+    /// The value of a variable that the parameters name (`{"env": "NAME"}`), by the same rule.
+    pub(crate) fn named(&self, name: &str) -> Result<Option<String>, NotUtf8> {
+        let value = match self {
+            // A name with `=` or NUL is no variable, and asking for one would panic.
+            Env::Process if name.is_empty() || name.contains(['=', '\0']) => None,
+            Env::Process => std::env::var_os(name),
+            #[cfg(test)]
+            Env::Fixed(map) => map.get(name).map(|value| (*value).into()),
+        };
+        match value.map(std::ffi::OsString::into_string) {
+            None => Ok(None),
+            Some(Ok(value)) if value.is_empty() => Ok(None),
+            Some(Ok(value)) => Ok(Some(value)),
+            Some(Err(_)) => Err(NotUtf8),
+        }
+    }
+
+    /// A proxy variable: the lower-case name wins, as with curl. What is not UTF-8 is no proxy.
+    pub(crate) fn either_case(&self, variable: Variable) -> Option<String> {
+        let lower = self.named(&variable.0.to_ascii_lowercase()).ok().flatten();
+        lower.or_else(|| self.get(variable).ok().flatten())
+    }
+}

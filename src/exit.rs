@@ -1,0 +1,37 @@
+//! The exit codes. They are API: scripts branch on them, so a number never changes its meaning.
+
+use crate::error::Error;
+use crate::hint::Who;
+
+/// Done.
+pub(crate) const OK: u8 = 0;
+/// Anything that has no code of its own, a bug included.
+pub(crate) const OTHER: u8 = 1;
+/// The command line or the parameters are wrong or incomplete: fix the call.
+pub(crate) const USAGE: u8 = 2;
+/// The identity platform refused, and signing in does not help: fix the registration.
+pub(crate) const REFUSED: u8 = 3;
+/// A person can lift the refusal by signing in: run an interactive flow.
+pub(crate) const INTERACTION: u8 = 4;
+/// The network, TLS, a proxy, a time-out, a throttled or unavailable service, or an answer that is not what it claims: try again later.
+pub(crate) const UNAVAILABLE: u8 = 5;
+/// The token was got, but could not be written where it was to go: free the path.
+pub(crate) const OUTPUT: u8 = 7;
+/// Ended by a signal: this plus the signal's number (130 for Ctrl-C).
+pub(crate) const SIGNAL: u8 = 128;
+
+/// The code that an error ends the process with.
+pub(crate) fn code(error: &Error) -> u8 {
+    match error {
+        Error::Internal(_) => OTHER,
+        Error::Interrupted { signal } => SIGNAL + signal,
+        Error::Output(_) => OUTPUT,
+        Error::Refused(refused) => match crate::hint::who(&refused.refusal) {
+            Who::SignIn => INTERACTION,
+            Who::Platform => UNAVAILABLE,
+            Who::Caller | Who::AppOwner | Who::TenantAdmin => REFUSED,
+        },
+        Error::TimedOut { .. } | Error::Transport(_) | Error::Unavailable(_) | Error::Unreadable(_) => UNAVAILABLE,
+        Error::Usage(_) => USAGE,
+    }
+}

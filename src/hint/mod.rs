@@ -1,0 +1,206 @@
+//! What to do about an error: why it came, who can lift it, the next step.
+
+mod aadsts;
+
+use std::time::Duration;
+
+pub(crate) use aadsts::Who;
+
+use crate::entra::refusal::Refusal;
+use crate::error::{Error, Refused, Transport, TransportKind, Unavailable};
+use crate::redact::{foreign, printable};
+
+/// Advice beside an error.
+#[derive(Debug, Default)]
+pub(crate) struct Advice {
+    /// The cause.
+    pub(crate) why: Option<String>,
+    /// The next step.
+    pub(crate) fix: Option<String>,
+}
+
+/// Codes that only frame a more specific one beside them.
+const FRAMES: &[u32] = &[50000, 70002];
+
+/// The code that says most about a refusal.
+fn principal(refusal: &Refusal) -> Option<u32> {
+    let specific = refusal.codes.iter().find(|code| !FRAMES.contains(code) && aadsts::explanation(**code).is_some());
+    specific.or_else(|| refusal.codes.iter().find(|code| !FRAMES.contains(code))).or(refusal.codes.first()).copied()
+}
+
+/// What happened, for a refusal: in our words where the code is known, in the platform's where it is not.
+pub(crate) fn what(refusal: &Refusal) -> String {
+    let known = principal(refusal).and_then(aadsts::explanation);
+    let words = foreign(refusal.words());
+    let what = match known {
+        Some(explanation) => explanation.what.to_owned(),
+        None if words.is_empty() => "the platform refused without saying why".to_owned(),
+        None => format!("the platform refused: {}", words.trim_end_matches('.')),
+    };
+    let code = principal(refusal).map(|code| format!("AADSTS{code}")).or_else(|| refusal.b2c_code().map(str::to_owned));
+    let label: Vec<String> = code.into_iter().chain([foreign(&refusal.error)]).collect();
+    format!("{what} ({})", label.join(" "))
+}
+
+/// Who can lift a refusal, which decides the exit code: by the code, else by `suberror`, else by `error`.
+pub(crate) fn who(refusal: &Refusal) -> Who {
+    if let Some(explanation) = principal(refusal).and_then(aadsts::explanation) {
+        return explanation.who;
+    }
+    match refusal.suberror.as_deref() {
+        Some(
+            "basic_action"
+            | "additional_action"
+            | "message_only"
+            | "consent_required"
+            | "user_password_expired"
+            | "bad_token"
+            | "token_expired",
+        ) => {
+            return Who::SignIn;
+        }
+        Some("protection_policy_required" | "device_authentication_failed" | "client_mismatch") => return Who::TenantAdmin,
+        _ => {}
+    }
+    match refusal.error.as_str() {
+        "interaction_required" | "login_required" | "consent_required" => Who::SignIn,
+        "temporarily_unavailable" | "server_error" => Who::Platform,
+        _ => Who::AppOwner,
+    }
+}
+
+/// The advice for an error.
+pub(crate) fn advice(error: &Error) -> Advice {
+    match error {
+        Error::Internal(_) => fix("this is a bug: please report it, with what you typed and without your secrets"),
+        Error::Interrupted { .. } => Advice::default(),
+        Error::Output(output) => fix(output.fix),
+        Error::Refused(refused) => of_refusal(refused),
+        Error::TimedOut { .. } => fix("try again, or allow more time with --timeout SECONDS"),
+        Error::Transport(transport) => of_transport(transport),
+        Error::Unavailable(unavailable) => of_unavailable(unavailable),
+        Error::Unreadable(unreadable) => Advice {
+            why: Some("what answered may be a proxy, a sign-in page of the network, or not an Entra authority at all".to_owned()),
+            fix: Some(format!("check that {} is the host you mean and what stands between; -vv shows the exchange", unreadable.host)),
+        },
+        Error::Usage(usage) => Advice { why: usage.why.clone(), fix: usage.fix.clone() },
+    }
+}
+
+fn fix(fix: impl Into<String>) -> Advice {
+    Advice { why: None, fix: Some(fix.into()) }
+}
+
+fn of_refusal(refused: &Refused) -> Advice {
+    let refusal = &refused.refusal;
+    if let Some(explanation) = principal(refusal).and_then(aadsts::explanation) {
+        let values = [
+            ("{authority}", &refused.authority),
+            ("{client_id}", &refused.client_id),
+            ("{tenant}", &refused.tenant),
+            ("{scope}", &refused.scope),
+        ];
+        let fill = |text: &str| values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, &printable(value)));
+        return Advice { why: Some(fill(explanation.why)), fix: Some(fill(explanation.fix)) };
+    }
+    let fix = match who(refusal) {
+        Who::SignIn => "a person has to sign in to this app once",
+        Who::Platform => "try again later",
+        Who::Caller | Who::AppOwner | Who::TenantAdmin => {
+            "look the code up at https://login.microsoftonline.com/error, and show the ids to whoever runs the tenant"
+        }
+    };
+    Advice {
+        why: Some(format!(
+            "asked as app {} in tenant {} for {}",
+            foreign(&refused.client_id),
+            foreign(&refused.tenant),
+            foreign(&refused.scope)
+        )),
+        fix: Some(fix.to_owned()),
+    }
+}
+
+fn of_transport(transport: &Transport) -> Advice {
+    let fix = match transport.kind {
+        TransportKind::CertificateExpired | TransportKind::CertificateNotYetValid => {
+            "check this machine's clock; if it is right, the server's operator has to renew the certificate"
+        }
+        TransportKind::CertificateName => "check the host's name in the authority; a network may also be redirecting it",
+        TransportKind::CertificateUnknown => {
+            "if a proxy of your network inspects TLS, give its certificate authority with --ca-file PEM or install it in the system"
+        }
+        TransportKind::Connect => "check the network, and whether a proxy is needed (--proxy or HTTPS_PROXY)",
+        TransportKind::Lost => "try again; if it stays, a proxy or firewall may be ending the connection",
+        TransportKind::NoAuthorities => {
+            "install the system's certificates (on Debian the package ca-certificates), or give a PEM file with --ca-file"
+        }
+        TransportKind::NotFound => {
+            "check the spelling of the host, the network's name service, and whether a proxy is needed (--proxy or HTTPS_PROXY)"
+        }
+        TransportKind::Proxy => {
+            "check the proxy's address, and whether it lets this host through; NO_PROXY names hosts to reach without it"
+        }
+        TransportKind::ProxyCredentials => "put them into the address in HTTPS_PROXY, as in http://USER:PASSWORD@HOST:PORT",
+        TransportKind::Tls => "something between here and the server may not speak TLS; check the address and the proxy",
+    };
+    let why = (!transport.detail.is_empty()).then(|| transport.detail.clone());
+    Advice { why, fix: Some(fix.to_owned()) }
+}
+
+fn of_unavailable(unavailable: &Unavailable) -> Advice {
+    let said = unavailable.refusal.as_ref().map(what);
+    let fix = match unavailable.retry_after {
+        Some(wait) => format!("try again in {}{}", crate::error::seconds(wait), until(wait)),
+        None => "try again later".to_owned(),
+    };
+    Advice { why: said.or(Some("the service is busy or out of order, and stayed so".to_owned())), fix: Some(fix) }
+}
+
+/// The time of day that a wait ends at.
+fn until(wait: Duration) -> String {
+    let end = jiff::SignedDuration::try_from(wait).ok().and_then(|wait| jiff::Timestamp::now().checked_add(wait).ok());
+    end.map_or(String::new(), |end| format!(", at {}", end.strftime("%Y-%m-%d %H:%M:%SZ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(codes: &[u32], error: &str, suberror: Option<&str>) -> Refusal {
+        Refusal {
+            codes: codes.to_vec(),
+            error: error.to_owned(),
+            suberror: suberror.map(str::to_owned),
+            description: "AADSTS1: Server words.".to_owned(),
+            ..Refusal::default()
+        }
+    }
+
+    #[test]
+    fn a_known_code_is_said_in_our_words_and_an_unknown_one_in_the_platforms() {
+        assert_eq!(what(&refusal(&[7_000_215], "invalid_client", None)), "the client secret is not right (AADSTS7000215 invalid_client)");
+        assert_eq!(what(&refusal(&[1], "odd\u{1b}", None)), "the platform refused: Server words (AADSTS1 odd\\u{1b})");
+        assert_eq!(principal(&refusal(&[70_002, 50_126], "invalid_grant", None)), Some(50_126));
+        assert_eq!(principal(&refusal(&[70_002], "invalid_client", None)), Some(70_002));
+    }
+
+    #[test]
+    fn who_can_lift_it_follows_from_code_then_suberror_then_error() {
+        for (codes, error, suberror, expected) in [
+            (&[7_000_215][..], "invalid_client", None, false),
+            (&[53_003], "interaction_required", Some("message_only"), false),
+            (&[65_001], "invalid_grant", None, true),
+            (&[50_076], "interaction_required", None, true),
+            (&[50_055], "invalid_grant", None, true),
+            (&[1], "invalid_grant", Some("basic_action"), true),
+            (&[1], "invalid_grant", Some("protection_policy_required"), false),
+            (&[], "interaction_required", None, true),
+            (&[], "invalid_grant", None, false),
+        ] {
+            let who = who(&refusal(codes, error, suberror));
+            assert_eq!(who == Who::SignIn, expected, "{codes:?} {error}: {who:?}");
+        }
+        assert_eq!(who(&refusal(&[], "temporarily_unavailable", None)), Who::Platform);
+    }
+}

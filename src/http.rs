@@ -1,0 +1,323 @@
+//! The one file that names the HTTP library: a lazy client, limits, retries, a trace without secrets.
+//!
+//! What goes out is decided elsewhere; here it is sent, over TLS, with bounds on everything that comes back: no redirect is
+//! followed, no compression is accepted, headers and bodies are limited, and one deadline holds for the whole command.
+
+use std::cell::OnceCell;
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::header::{CONTENT_ENCODING, HeaderMap, LOCATION, RETRY_AFTER};
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::crypto;
+use crate::error::{Error, Transport, TransportKind, Unreadable};
+use crate::redact::{self, Masks};
+use crate::trust::{Authorities, NoAuthorities, Verifier};
+
+/// The largest body that is read, in bytes.
+const BODY_LIMIT: usize = 1 << 20;
+/// The largest sum of header names and values that is accepted, in bytes.
+const HEADER_LIMIT: usize = 64 << 10;
+/// How often a request is sent again after a failure that may pass.
+const RETRIES: u32 = 2;
+/// The wait before the first retry where the server names none; doubled each time, with up to as much again at random.
+const BACKOFF: Duration = Duration::from_millis(400);
+
+/// How servers are reached.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) authorities: Authorities,
+    /// The proxy for https, with its scheme.
+    pub(crate) proxy: Option<String>,
+    /// Hosts that are reached without it, separated by commas.
+    pub(crate) no_proxy: Option<String>,
+    /// The whole command's time limit, for messages.
+    pub(crate) timeout: Duration,
+    /// When the command's time is up.
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// How long the server asks to be left alone.
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) received_at: SystemTime,
+}
+
+impl Answer {
+    /// Whether the server says "later": it throttles, or is out of order.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.status == 429 || self.status >= 500
+    }
+}
+
+/// The client, built when the first request is sent.
+#[derive(Debug)]
+pub(crate) struct Http {
+    options: Options,
+    masks: Masks,
+    client: OnceCell<reqwest::Client>,
+}
+
+/// What a single attempt came to.
+enum Attempt {
+    Answered(Answer),
+    /// The connection did not come about or broke, which may pass.
+    Lost(Box<Transport>),
+}
+
+impl Http {
+    pub(crate) fn new(options: Options, masks: Masks) -> Http {
+        Http { options, masks, client: OnceCell::new() }
+    }
+
+    /// The secrets that no trace and no error may show.
+    pub(crate) fn masks(&self) -> &Masks {
+        &self.masks
+    }
+
+    /// Sends a request that may safely be sent more than once, and gives the answer whatever its status. Answers that mean
+    /// "later" and lost connections are tried again, as long as the deadline allows.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut`, `Transport` and `Unreadable`.
+    pub(crate) async fn send(&self, request: &http::Request<Zeroizing<Vec<u8>>>) -> Result<Answer, Error> {
+        let host = host(request);
+        let mut retries = 0;
+        loop {
+            let attempt = self.within_deadline(&host, self.attempt(request, &host)).await?;
+            let asked = match &attempt {
+                Attempt::Answered(answer) if !answer.is_busy() => None,
+                Attempt::Answered(answer) => Some(answer.retry_after),
+                Attempt::Lost(_) => Some(None),
+            };
+            let wait = asked.map(|asked| asked.unwrap_or_else(|| backoff(retries)));
+            match (wait, attempt) {
+                (Some(wait), _) if retries < RETRIES && self.has_time_for(wait) => {
+                    log::info!("trying {host} again in {:.1} seconds", wait.as_secs_f64());
+                    tokio::time::sleep(wait).await;
+                    retries += 1;
+                }
+                (_, Attempt::Answered(answer)) => return Ok(answer),
+                (_, Attempt::Lost(transport)) => return Err(Error::Transport(transport)),
+            }
+        }
+    }
+
+    fn has_time_for(&self, wait: Duration) -> bool {
+        self.options.deadline.is_none_or(|deadline| Instant::now() + wait < deadline)
+    }
+
+    async fn within_deadline<T>(&self, host: &str, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let Some(deadline) = self.options.deadline else { return work.await };
+        match tokio::time::timeout_at(deadline, work).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::TimedOut { after: self.options.timeout, doing: format!("waiting for {host}") }),
+        }
+    }
+
+    async fn attempt(&self, request: &http::Request<Zeroizing<Vec<u8>>>, host: &str) -> Result<Attempt, Error> {
+        let client = self.client(host)?;
+        self.trace_request(request);
+        let mut outgoing = http::Request::builder().method(request.method()).uri(request.uri());
+        if let Some(headers) = outgoing.headers_mut() {
+            headers.clone_from(request.headers());
+        }
+        let outgoing = outgoing.body(request.body().to_vec()).map_err(|error| Error::Internal(error.to_string()))?;
+        let outgoing = reqwest::Request::try_from(outgoing).map_err(|error| Error::Internal(error.to_string()))?;
+        let response = match client.execute(outgoing).await {
+            Ok(response) => response,
+            Err(error) => return self.failed(&error, host),
+        };
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        check_headers(status, &headers, host)?;
+        let body = match read_body(response).await {
+            Ok(Some(body)) => body,
+            Ok(None) => return Err(unreadable(host, format!("it is larger than {} bytes", BODY_LIMIT))),
+            Err(error) => return self.failed(&error, host),
+        };
+        log::debug!("< {status} {}", self.masks.apply(&redact::json(&body)));
+        log::info!("{host} answered with status {status}");
+        let received_at = SystemTime::now();
+        Ok(Attempt::Answered(Answer { status, retry_after: retry_after(&headers, received_at), body, received_at }))
+    }
+
+    fn trace_request(&self, request: &http::Request<Zeroizing<Vec<u8>>>) {
+        if !log::log_enabled!(log::Level::Debug) {
+            return;
+        }
+        log::debug!("> {} {}", request.method(), redact::printable(&request.uri().to_string()));
+        for (name, value) in request.headers() {
+            log::debug!("> {name}: {}", String::from_utf8_lossy(value.as_bytes()));
+        }
+        if !request.body().is_empty() {
+            log::debug!("> {}", self.masks.apply(&redact::form(request.body())));
+        }
+    }
+
+    /// Sorts a failure: what may pass is worth another attempt, what TLS refuses is not.
+    fn failed(&self, error: &reqwest::Error, host: &str) -> Result<Attempt, Error> {
+        let kind = kind(error);
+        let detail = redact::foreign(&self.masks.apply(&innermost(error)));
+        log::info!("{host}: {detail}");
+        let transport = Box::new(Transport { host: host.to_owned(), kind, detail, correlation_id: None });
+        match kind {
+            TransportKind::Connect | TransportKind::Lost | TransportKind::NotFound => Ok(Attempt::Lost(transport)),
+            _ if is_malformed(error) => Err(unreadable(host, format!("it is not HTTP ({})", transport.detail))),
+            _ => Err(Error::Transport(transport)),
+        }
+    }
+
+    fn client(&self, host: &str) -> Result<&reqwest::Client, Error> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = build(&self.options).map_err(|error| {
+            let detail = redact::foreign(&innermost(&error));
+            Error::Transport(Box::new(Transport { host: host.to_owned(), kind: TransportKind::Tls, detail, correlation_id: None }))
+        })?;
+        Ok(self.client.get_or_init(|| client))
+    }
+}
+
+fn build(options: &Options) -> Result<reqwest::Client, reqwest::Error> {
+    let provider = crypto::tls_provider();
+    let tls = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .expect("the provider supports the default versions")
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Verifier::new(options.authorities.clone(), provider)))
+        .with_no_client_auth();
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .no_proxy();
+    if let Some(proxy) = &options.proxy {
+        // This machine is never reached through a proxy: what is on it is not the proxy's to see.
+        let no_proxy = format!("{},localhost,127.0.0.0/8,::1", options.no_proxy.as_deref().unwrap_or_default());
+        builder = builder.proxy(reqwest::Proxy::https(proxy)?.no_proxy(reqwest::NoProxy::from_string(&no_proxy)));
+    }
+    builder.build()
+}
+
+fn check_headers(status: u16, headers: &HeaderMap, host: &str) -> Result<(), Error> {
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if size > HEADER_LIMIT {
+        return Err(unreadable(host, format!("its headers are larger than {HEADER_LIMIT} bytes")));
+    }
+    if (300..400).contains(&status) {
+        let target = headers.get(LOCATION).and_then(|value| value.to_str().ok()).and_then(|text| url::Url::parse(text).ok());
+        let target =
+            target.as_ref().and_then(url::Url::host_str).map_or(String::new(), |target| format!(" to {}", redact::foreign(target)));
+        return Err(unreadable(host, format!("it is a redirect{target} (status {status}), and redirects are not followed")));
+    }
+    match headers.get(CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            let encoding = redact::foreign(&String::from_utf8_lossy(encoding.as_bytes()));
+            Err(unreadable(host, format!("it is compressed ({encoding}), which was not asked for")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The body, or `None` when it is larger than the limit.
+async fn read_body(mut response: reqwest::Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
+    let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+    if announced.is_some_and(|length| length > BODY_LIMIT) {
+        return Ok(None);
+    }
+    let mut body = Vec::with_capacity(announced.unwrap_or(4096));
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > BODY_LIMIT {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}
+
+/// `Retry-After` as seconds or as a date (RFC 9110 section 10.2.3).
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => Some(httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()),
+    }
+}
+
+fn backoff(retries: u32) -> Duration {
+    BACKOFF.mul_f64(f64::from(2_u32.pow(retries)) * (1.0 + crypto::jitter()))
+}
+
+/// The host, with the port where it is not the usual one.
+fn host(request: &http::Request<Zeroizing<Vec<u8>>>) -> String {
+    request.uri().authority().map(ToString::to_string).unwrap_or_default()
+}
+
+fn unreadable(host: &str, what: impl Into<String>) -> Error {
+    Error::Unreadable(Box::new(Unreadable { host: host.to_owned(), what: what.into(), correlation_id: None }))
+}
+
+/// An error and what caused it, outermost first.
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let error = next?;
+        next = error.source();
+        Some(error)
+    })
+}
+
+/// What the innermost cause says: the outer ones repeat it and name the address.
+fn innermost(error: &reqwest::Error) -> String {
+    chain(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+fn is_malformed(error: &reqwest::Error) -> bool {
+    chain(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_parse)
+}
+
+fn kind(error: &reqwest::Error) -> TransportKind {
+    if let Some(tls) = chain(error).find_map(tls_error) {
+        return tls_kind(tls);
+    }
+    let said = chain(error).map(|cause| cause.to_string().to_ascii_lowercase()).collect::<Vec<_>>().join(": ");
+    match () {
+        () if said.contains("proxy authorization required") => TransportKind::ProxyCredentials,
+        () if said.contains("tunnel error") => TransportKind::Proxy,
+        () if said.contains("dns error") => TransportKind::NotFound,
+        () if is_malformed(error) => TransportKind::Tls,
+        () if error.is_connect() => TransportKind::Connect,
+        () => TransportKind::Lost,
+    }
+}
+
+/// The TLS library's error in an error: itself, or wrapped in IO errors, which do not show it as their source.
+fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    error.downcast_ref().or_else(|| tls_error(error.downcast_ref::<std::io::Error>()?.get_ref()?))
+}
+
+fn tls_kind(error: &rustls::Error) -> TransportKind {
+    use rustls::CertificateError as Certificate;
+    match error {
+        rustls::Error::InvalidCertificate(certificate) => match certificate {
+            Certificate::Expired | Certificate::ExpiredContext { .. } => TransportKind::CertificateExpired,
+            Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => TransportKind::CertificateNotYetValid,
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => TransportKind::CertificateName,
+            Certificate::UnknownIssuer => TransportKind::CertificateUnknown,
+            _ => TransportKind::Tls,
+        },
+        rustls::Error::Other(other) if other.0.downcast_ref::<NoAuthorities>().is_some() => TransportKind::NoAuthorities,
+        _ => TransportKind::Tls,
+    }
+}

@@ -1,0 +1,46 @@
+//! entra-token: Microsoft Entra ID access tokens on a command line.
+//!
+//! # The map
+//!
+//! A command goes through four steps: what was typed is parsed, resolved into a plan, carried out, and rendered.
+//!
+//! | module | what is there |
+//! |---|---|
+//! | `run` | one command from start to end; the only place that builds an async runtime |
+//! | `cli` | the command line as typed, the parameters file, and `plan`: flags + file + environment become one `Plan` (pure: precedence lives there only) |
+//! | `flow` | one file a flow, named as its command; each reads top-down as the order of events |
+//! | `entra` | the protocol, pure: authorities, scopes, requests, replies, refusals. No IO, no clock, no randomness |
+//! | `hint` | what to do about an error: causes, who can lift it, the next step |
+//! | `output` | a token as text in each format; where it goes; the one sink that makes foreign text harmless |
+//! | `http` | the one file that names the HTTP library: lazy client, limits, retries, redacted trace |
+//! | `trust` | which certificate authorities are believed, loaded when a server's certificate is at hand |
+//! | `crypto` | the one file that names the cryptographic library |
+//! | `terminal` | the one file that writes to standard error and prompts |
+//! | `env` | every environment variable, documented |
+//! | `error`, `exit` | what can go wrong; the exit codes, with one exhaustive mapping |
+//! | `secret`, `redact` | secrets that do not print; traces and foreign text with secrets masked |
+//!
+//! # Which way imports run
+//!
+//! One way, and CI holds it. `run` may use everything. `flow` uses `entra`, `http`, `crypto`, `terminal`.
+//! `cli`, `output` and `hint` use only `entra`, `env`, `secret`, `redact`, `error`, `exit`. `http`, `trust`, `crypto` and
+//! `terminal` know nothing of Entra. `entra` imports nothing but `secret`. Nothing imports `run`, and `flow`
+//! never imports `cli`.
+
+mod cli;
+mod crypto;
+mod entra;
+mod env;
+mod error;
+mod exit;
+mod flow;
+mod hint;
+mod http;
+mod output;
+mod redact;
+mod run;
+mod secret;
+mod terminal;
+mod trust;
+
+pub use run::main;

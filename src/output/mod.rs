@@ -1,0 +1,5 @@
+//! The result as text, where it goes, and errors in their one shape.
+
+pub(crate) mod deliver;
+pub(crate) mod format;
+pub(crate) mod report;

@@ -1,0 +1,224 @@
+//! What may be seen of a request, an answer, and text that others wrote.
+//!
+//! Three tools: `Masks` takes known secrets out of a text, `foreign` makes text from elsewhere harmless to a terminal and
+//! to a CI system that reads commands from logs, and `form` and `json` show the shape of a message with values masked
+//! by default: only names known to be harmless keep theirs.
+
+use std::fmt::Write as _;
+
+use crate::secret::Secret;
+
+/// What stands for a value that is not shown.
+const MASK: &str = "***";
+
+/// Members of requests and answers whose values say nothing secret. What is not listed is masked.
+const HARMLESS: &[&str] = &[
+    "client_assertion_type",
+    "client_id",
+    "client_info",
+    "correlation_id",
+    "error",
+    "error_codes",
+    "error_description",
+    "error_uri",
+    "expires_in",
+    "ext_expires_in",
+    "grant_type",
+    "issuer",
+    "refresh_in",
+    "scope",
+    "suberror",
+    "timestamp",
+    "token_endpoint",
+    "token_type",
+    "trace_id",
+];
+
+/// Members whose value is harmless in a request only: an answer's `client_info` names a person.
+const HARMLESS_SENT_ONLY: &[&str] = &["client_info"];
+
+/// The most bytes of foreign text that are shown in one place.
+const FOREIGN_LIMIT: usize = 300;
+
+/// The secrets that this command holds, in every form in which a server might send them back.
+#[derive(Debug, Default)]
+pub(crate) struct Masks(Vec<Secret>);
+
+impl Masks {
+    /// Remembers a secret: as it is, form-encoded, percent-encoded and as JSON writes it.
+    pub(crate) fn add(&mut self, secret: &Secret) {
+        let value = secret.expose();
+        if value.is_empty() {
+            return;
+        }
+        let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        let percent = form.replace('+', "%20");
+        let lower = lower_case_escapes(&percent);
+        let json = serde_json::Value::from(value).to_string();
+        let json = json[1..json.len() - 1].to_owned();
+        for form in [value.to_owned(), form, percent, lower, json] {
+            let form = Secret::new(form);
+            if !self.0.contains(&form) {
+                self.0.push(form);
+            }
+        }
+        // The longest first, so that no form is left half masked by a shorter one.
+        self.0.sort_by_key(|form| std::cmp::Reverse(form.expose().len()));
+    }
+
+    /// The text without the secrets.
+    pub(crate) fn apply(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), MASK))
+    }
+}
+
+/// `%2F` as `%2f`, which some servers write.
+fn lower_case_escapes(text: &str) -> String {
+    let mut rest = text;
+    let mut out = String::with_capacity(text.len());
+    while let Some(at) = rest.find('%') {
+        let end = (at + 3).min(rest.len());
+        out.push_str(&rest[..at]);
+        out.push_str(&rest[at..end].to_ascii_lowercase());
+        rest = &rest[end..];
+    }
+    out + rest
+}
+
+/// Text from elsewhere, made harmless: one line, bounded, without control or invisible characters, and without what
+/// GitHub Actions (`::command::`, `##[command]`) and Azure Pipelines (`##vso[command]`) would take for a command.
+pub(crate) fn foreign(text: &str) -> String {
+    let mut out = String::new();
+    for character in text.trim().chars() {
+        if out.len() > FOREIGN_LIMIT {
+            out.push('…');
+            break;
+        }
+        match character {
+            '\r' | '\n' | '\t' if out.ends_with(' ') => {}
+            '\r' | '\n' | '\t' => out.push(' '),
+            ':' if out.ends_with(':') => out.push_str("\\u{3a}"),
+            '[' if out.ends_with("##") || out.ends_with("##vso") => out.push_str("\\u{5b}"),
+            other => push_printable(&mut out, other),
+        }
+    }
+    out
+}
+
+/// A line for a person, without control or invisible characters, however it came together.
+pub(crate) fn printable(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    for character in line.chars() {
+        push_printable(&mut out, character);
+    }
+    out
+}
+
+fn push_printable(out: &mut String, character: char) {
+    match character {
+        // `escape_debug` knows what is printable, and also escapes these three, which are harmless here.
+        '\'' | '"' | '\\' => out.push(character),
+        other => out.extend(other.escape_debug()),
+    }
+}
+
+/// A form body with the values of all but harmless fields masked.
+pub(crate) fn form(body: &[u8]) -> String {
+    let mut out = String::new();
+    for (name, value) in url::form_urlencoded::parse(body) {
+        let shown = if HARMLESS.contains(&&*name) { printable(&value) } else { MASK.to_owned() };
+        let separator = if out.is_empty() { "" } else { "&" };
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{separator}{}={shown}", printable(&name));
+    }
+    out
+}
+
+/// A JSON answer with the values of all but harmless members masked; for anything else, its size only.
+pub(crate) fn json(body: &[u8]) -> String {
+    let Ok(serde_json::Value::Object(members)) = serde_json::from_slice(body) else {
+        return format!("({} bytes that are not a JSON object)", body.len());
+    };
+    let mut out = String::new();
+    for (name, value) in &members {
+        let harmless = HARMLESS.contains(&name.as_str()) && !HARMLESS_SENT_ONLY.contains(&name.as_str());
+        let shown = match value {
+            _ if !harmless => MASK.to_owned(),
+            serde_json::Value::String(text) => foreign(text),
+            other => foreign(&other.to_string()),
+        };
+        let separator = if out.is_empty() { "" } else { ", " };
+        let _ = write!(out, "{separator}{}: {shown}", foreign(name));
+    }
+    format!("{{{out}}}")
+}
+
+/// The beginning of a text answer, for a person to recognise a proxy's page by: a title where there is one, and
+/// nothing that is long enough to be a token.
+pub(crate) fn beginning(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
+    let title = between(&text, "<title>", "</title>").or_else(|| between(&text, "<TITLE>", "</TITLE>"));
+    let words = title.unwrap_or(&text).split_whitespace().take(24);
+    let shown: Vec<&str> = words.map(|word| if word.len() > 24 { MASK } else { word }).collect();
+    foreign(&shown.join(" "))
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(start)?;
+    rest.split_once(end).map(|(inside, _)| inside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_and_invisible_characters_are_escaped() {
+        assert_eq!(foreign("a\u{1b}]52;c;QQ==\u{7}b"), "a\\u{1b}]52;c;QQ==\\u{7}b");
+        assert_eq!(foreign("x\u{202e}y\u{2028}z\u{9b}"), "x\\u{202e}y\\u{2028}z\\u{9b}");
+        assert_eq!(foreign("it's a \"문자\" \\ 繁體"), "it's a \"문자\" \\ 繁體");
+        assert_eq!(foreign("one\r\ntwo"), "one two");
+    }
+
+    #[test]
+    fn ci_commands_are_defused() {
+        for command in ["::set-env name=A::b", "x\n::add-mask::y", "##vso[task.setvariable]", "a ##[error]b"] {
+            let shown = foreign(command);
+            assert!(!shown.contains("::") && !shown.contains("##vso[") && !shown.contains("##["), "{shown}");
+        }
+    }
+
+    #[test]
+    fn foreign_text_is_bounded() {
+        assert!(foreign(&"a".repeat(1 << 20)).len() < FOREIGN_LIMIT + 10);
+        assert!(foreign(&"\u{1}".repeat(1 << 20)).len() < FOREIGN_LIMIT + 20);
+    }
+
+    #[test]
+    fn a_secret_is_masked_in_each_form() {
+        let mut masks = Masks::default();
+        masks.add(&Secret::new("a/b+c \"~é".to_owned()));
+        for form in ["a/b+c \"~é", "a%2Fb%2Bc+%22%7E%C3%A9", "a%2fb%2bc%20%22%7e%c3%a9", "a/b+c \\\"~é"] {
+            assert_eq!(masks.apply(&format!("<{form}>")), "<***>", "{form}");
+        }
+    }
+
+    #[test]
+    fn only_harmless_values_are_shown() {
+        assert_eq!(
+            form(b"client_id=app&client_secret=s3&grant_type=password&odd=1"),
+            "client_id=app&client_secret=***&grant_type=password&odd=***"
+        );
+        assert_eq!(
+            json(br#"{"access_token":"eyJ","expires_in":3599,"client_info":"eyJ1","token_type":"Bearer"}"#),
+            "{access_token: ***, client_info: ***, expires_in: 3599, token_type: Bearer}"
+        );
+        assert_eq!(json(b"<html>"), "(6 bytes that are not a JSON object)");
+    }
+
+    #[test]
+    fn the_beginning_of_a_page_is_its_title_and_holds_no_token() {
+        assert_eq!(beginning(b"<html><title>Access denied</title>"), "Access denied");
+        assert_eq!(beginning(b"oops eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJhIn0.c2ln end"), "oops *** end");
+    }
+}

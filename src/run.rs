@@ -1,0 +1,338 @@
+//! One command, from start to end. The only place that builds an async runtime, and only when a request has to be made.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Instant, SystemTime};
+
+use crate::cli::args::{self, Action, Cli, ClientCreds, Color, Common, ErrorFormat, FormatName, Output};
+use crate::cli::input::{self, Limit};
+use crate::cli::layer::{Given, Layer, SecretSource};
+use crate::cli::parameters::Parameters;
+use crate::cli::plan::{self, Plan};
+use crate::cli::usage::usage_error;
+use crate::entra::client_auth::ClientAuth;
+use crate::entra::token::TokenSet;
+use crate::env::{self, Env};
+use crate::error::{Error, UsageError};
+use crate::exit;
+use crate::flow::client_creds::{self, App};
+use crate::http::{self, Http};
+use crate::output::deliver::Destination;
+use crate::output::format::{self, Format, Issued, Source};
+use crate::output::report;
+use crate::redact::Masks;
+use crate::secret::Secret;
+use crate::terminal::{self, Terminal};
+use crate::trust::{self, Authorities};
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    terminal::report_bugs_without_their_values(exit::OTHER);
+    keep_memory_private();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match args::parse(arguments.clone()) {
+        Ok(cli) => cli,
+        Err(error) if !error.use_stderr() => return show_help(&error),
+        Err(error) => {
+            let terminal = Terminal::new(use_color(Color::Auto), false, wants_json(&arguments));
+            return end(&terminal, Err(usage_error(&error).into()));
+        }
+    };
+    let common = &cli.common;
+    let terminal = Terminal::new(use_color(common.color), common.quiet, common.error_format == ErrorFormat::Json);
+    terminal::trace(common.verbose);
+    end(&terminal, act(&cli, &terminal))
+}
+
+fn act(cli: &Cli, terminal: &Terminal) -> Result<(), Error> {
+    let limit = Limit { deadline: Instant::now() + cli.common.timeout, timeout: cli.common.timeout };
+    match &cli.action {
+        Action::ClientCreds(command) => client_creds(command, &cli.common, terminal, limit),
+    }
+}
+
+/// Parameters, plan, secret, token, output: what fails is noticed as early as it can be, and before anything is sent.
+fn client_creds(command: &ClientCreds, common: &Common, terminal: &Terminal, limit: Limit) -> Result<(), Error> {
+    let environment = Env::Process;
+    let format = chosen_format(&command.output, &environment)?;
+    let destination = destination(&command.output);
+    let parameters = read_parameters(command.parameters.as_deref(), limit)?;
+    for warning in &parameters.warnings {
+        terminal.warn(warning);
+    }
+    let plan = plan::plan(&command.client.layer(), &parameters.layer, &Layer::of_environment(&environment)?)?;
+    for origin in &plan.origins {
+        log::info!("{origin}");
+    }
+    destination.check()?;
+    check_standard_input(command.parameters.as_deref(), plan.secret.as_ref())?;
+    let (secret, place) = secret(plan.secret.as_ref(), common, &environment, terminal, limit)?;
+    let mut masks = Masks::default();
+    masks.add(&secret);
+    let app = app(plan, secret);
+    client_creds::check(&app, &place)?;
+    let http = Http::new(http_options(common, &environment, limit, &mut masks)?, masks);
+    let tokens = within_runtime(client_creds::acquire(&app, &http))?;
+    report_lifetime(&tokens, terminal);
+    let issued = Issued {
+        tokens,
+        client_id: app.client_id,
+        tenant: app.authority.tenant().map(str::to_owned),
+        scope: app.scopes.to_string(),
+        source: Source::Network,
+    };
+    match format {
+        Format::None => Ok(()),
+        format => destination.deliver(&format::render(&format, &issued, SystemTime::now())),
+    }
+}
+
+fn app(plan: Plan, secret: Secret) -> App {
+    App { authority: plan.authority, client_id: plan.client_id, auth: ClientAuth::Secret(secret), scopes: plan.scopes, claims: plan.claims }
+}
+
+fn read_parameters(path: Option<&Path>, limit: Limit) -> Result<Parameters, Error> {
+    path.map_or_else(|| Ok(Parameters::default()), |path| input::read_parameters(path, limit))
+}
+
+fn check_standard_input(parameters: Option<&Path>, secret: Option<&Given<SecretSource>>) -> Result<(), UsageError> {
+    let parameters_there = parameters.is_some_and(|path| path.as_os_str() == "-");
+    match secret {
+        Some(Given { value: SecretSource::StandardInput, from }) if parameters_there => {
+            Err(UsageError::new(format!("standard input cannot be both the parameters and the secret of {from}"))
+                .fix("give one of them as a file"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The client's secret, and the place it came from; asked for where nobody gave it and a person can be asked.
+fn secret(
+    given: Option<&Given<SecretSource>>,
+    common: &Common,
+    environment: &Env,
+    terminal: &Terminal,
+    limit: Limit,
+) -> Result<(Secret, String), Error> {
+    if let Some(given) = given {
+        let place = given.from.to_string();
+        if let SecretSource::Literal(literal) = &given.value
+            && plan::is_placeholder(literal.expose())
+        {
+            let error = UsageError::new(format!("the client secret of {place} is still a sample's placeholder"));
+            return Err(error
+                .fix("put the secret's value in its place, or say where it is: {\"env\": \"NAME\"}, {\"file\": \"PATH\"}")
+                .into());
+        }
+        let secret = input::read_secret(&given.value, &place, environment, limit)?;
+        return Ok((secret, place));
+    }
+    if common.no_input || !terminal::can_ask() {
+        return Err(UsageError::new("no client secret is given")
+            .fix("give it with --secret-file PATH (- is standard input), \"secret\" in the parameters, AZURE_CLIENT_SECRET or ARM_CLIENT_SECRET; on a terminal it is asked for")
+            .into());
+    }
+    match terminal.ask_secret("Client secret") {
+        Ok(secret) => Ok((secret, "the terminal".to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Err(Error::Interrupted { signal: INTERRUPT }),
+        Err(error) => {
+            Err(UsageError::new(format!("no client secret could be asked for: {error}")).fix("give it with --secret-file PATH").into())
+        }
+    }
+}
+
+fn chosen_format(output: &Output, environment: &Env) -> Result<Format, UsageError> {
+    let name = output.env_name.as_deref();
+    if name.is_some() && output.output != FormatName::Env {
+        return Err(UsageError::new("--env-name goes with -o env").fix("add -o env, or leave --env-name out"));
+    }
+    Ok(match output.output {
+        FormatName::Token => Format::Token,
+        FormatName::Json => Format::Json,
+        FormatName::Header => Format::Header,
+        FormatName::Curl => Format::Curl,
+        FormatName::Env => Format::Env { name: variable_name(name.unwrap_or("ACCESS_TOKEN"))? },
+        FormatName::Az => Format::Az,
+        FormatName::ExecCredential => {
+            let info = environment.get(env::KUBERNETES_EXEC_INFO).unwrap_or_default();
+            let version = format::exec_api_version(info.as_deref());
+            let api_version = version.map_err(|what| {
+                UsageError::new(format!("KUBERNETES_EXEC_INFO {what}"))
+                    .fix("use client.authentication.k8s.io/v1 or v1beta1 in the kubeconfig")
+            })?;
+            Format::ExecCredential { api_version }
+        }
+        FormatName::None => Format::None,
+    })
+}
+
+/// A name that every POSIX shell takes for a variable's.
+fn variable_name(name: &str) -> Result<String, UsageError> {
+    let starts_well = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    match starts_well && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        true => Ok(name.to_owned()),
+        false => {
+            Err(UsageError::new("--env-name is no variable's name").fix("use letters, digits and underscores, and begin with a letter"))
+        }
+    }
+}
+
+fn destination(output: &Output) -> Destination {
+    match &output.out_file {
+        Some(path) if path.as_os_str() != "-" => Destination::File(path.clone()),
+        _ => Destination::StandardOutput,
+    }
+}
+
+fn http_options(common: &Common, environment: &Env, limit: Limit, masks: &mut Masks) -> Result<http::Options, UsageError> {
+    let mut authorities = Authorities {
+        bundle: path_in(environment, env::SSL_CERT_FILE),
+        folder: path_in(environment, env::SSL_CERT_DIR),
+        ..Authorities::default()
+    };
+    if let Some(path) = &common.ca_file {
+        authorities.extra = trust::read_ca_file(path).map_err(|why| {
+            let name = crate::redact::foreign(&path.to_string_lossy());
+            UsageError::new(format!("the file {name} of --ca-file cannot be used: {why}"))
+                .fix("name a PEM file with the certificates of the authorities to trust")
+        })?;
+    }
+    let (proxy, origin) = match &common.proxy {
+        Some(proxy) => (Some(proxy.clone()), "--proxy"),
+        None => match environment.either_case(env::HTTPS_PROXY) {
+            Some(proxy) => (Some(proxy), env::HTTPS_PROXY.0),
+            None => (environment.either_case(env::ALL_PROXY), env::ALL_PROXY.0),
+        },
+    };
+    let proxy = proxy.map(|proxy| check_proxy(&proxy, origin, masks)).transpose()?;
+    let no_proxy = environment.either_case(env::NO_PROXY);
+    Ok(http::Options { authorities, proxy, no_proxy, timeout: limit.timeout, deadline: Some(limit.deadline.into()) })
+}
+
+fn path_in(environment: &Env, variable: env::Variable) -> Option<std::path::PathBuf> {
+    environment.get(variable).ok().flatten().map(Into::into)
+}
+
+/// A proxy's address, complete; what stands before its `@` is a secret.
+fn check_proxy(proxy: &str, origin: &str, masks: &mut Masks) -> Result<String, UsageError> {
+    let address = if proxy.contains("://") { proxy.to_owned() } else { format!("http://{proxy}") };
+    let Some(url) = url::Url::parse(&address).ok().filter(url::Url::has_host) else {
+        return Err(UsageError::new(format!("the proxy of {origin} is not a URL")).fix("write it as http://HOST:PORT"));
+    };
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(UsageError::new(format!("the proxy of {origin} is of a kind that is not supported: {}", url.scheme()))
+            .fix("use an http or https proxy"));
+    }
+    if let Some(password) = url.password() {
+        masks.add(&Secret::new(password.to_owned()));
+    }
+    log::info!("proxy {}://{} (from {origin})", url.scheme(), url.host_str().unwrap_or_default());
+    Ok(address)
+}
+
+fn report_lifetime(tokens: &TokenSet, terminal: &Terminal) {
+    match tokens.expires_at.and_then(|at| at.duration_since(SystemTime::now()).ok()) {
+        Some(left) => log::info!("the token lives for {} seconds", left.as_secs()),
+        None => terminal.warn("the platform named no usable lifetime for the token: nobody knows when it ends"),
+    }
+}
+
+/// SIGINT's number.
+const INTERRUPT: u8 = 2;
+
+/// Runs a flow to its end, or until a signal ends it.
+fn within_runtime<T>(flow: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::Internal(format!("no runtime could be started: {error}")))?;
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = flow => result,
+            signal = interruption() => Err(Error::Interrupted { signal }),
+        }
+    });
+    // A name that is being looked up cannot be called off, and nobody waits for it.
+    runtime.shutdown_background();
+    result
+}
+
+/// Waits for a signal that ends the command, and gives its number.
+#[cfg(unix)]
+async fn interruption() -> u8 {
+    use tokio::signal::unix::{SignalKind, signal};
+    const TERMINATE: u8 = 15;
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        // Without handlers the signals do what they always do.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => INTERRUPT,
+        _ = terminate.recv() => TERMINATE,
+    }
+}
+
+#[cfg(not(unix))]
+async fn interruption() -> u8 {
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => INTERRUPT,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Says how the command ended.
+fn end(terminal: &Terminal, result: Result<(), Error>) -> ExitCode {
+    let warnings = terminal.take_warnings();
+    let Err(error) = result else {
+        if !warnings.is_empty() {
+            terminal.json(&report::ascii(&serde_json::json!({ "warnings": warnings }).to_string()));
+        }
+        return ExitCode::from(exit::OK);
+    };
+    if terminal.json {
+        terminal.json(&report::json(&error, &warnings));
+    } else {
+        let text = report::text(&error);
+        terminal.error(&text.headline, &text.lines);
+    }
+    ExitCode::from(exit::code(&error))
+}
+
+/// Help and version go to standard output; a reader that goes away has read enough.
+fn show_help(message: &clap::Error) -> ExitCode {
+    match message.print() {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::from(exit::OUTPUT),
+        _ => ExitCode::from(exit::OK),
+    }
+}
+
+/// The form of errors, for a command line that could not be parsed.
+fn wants_json(arguments: &[OsString]) -> bool {
+    let flag = "--error-format";
+    let separate = arguments.windows(2).any(|pair| pair[0] == flag && pair[1] == "json");
+    separate || arguments.iter().any(|argument| argument == "--error-format=json")
+}
+
+fn use_color(color: Color) -> bool {
+    let environment = Env::Process;
+    let set = |variable| environment.get(variable).ok().flatten();
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => terminal::shows_to_person() && set(env::NO_COLOR).is_none() && set(env::TERM).as_deref() != Some("dumb"),
+    }
+}
+
+/// No core file and no debugger of the same user shall see a secret in this process.
+#[cfg(unix)]
+fn keep_memory_private() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Core).maximum;
+    // Where the system does not let us, the command still works.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
+#[cfg(not(unix))]
+fn keep_memory_private() {}

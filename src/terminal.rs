@@ -1,0 +1,131 @@
+//! The one file that writes to standard error, and that asks a person for something.
+//!
+//! Everything a person is told goes through `line`, which lets no control character through.
+
+use std::cell::RefCell;
+use std::io::{self, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::redact::printable;
+use crate::secret::Secret;
+
+/// How to talk to the person.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    /// Colours on standard error.
+    pub(crate) color: bool,
+    /// No warnings.
+    pub(crate) quiet: bool,
+    /// One JSON object in place of text.
+    pub(crate) json: bool,
+    /// Warnings that wait for the object that ends the command, where that is the form.
+    held: RefCell<Vec<String>>,
+}
+
+impl Terminal {
+    pub(crate) fn new(color: bool, quiet: bool, json: bool) -> Terminal {
+        Terminal { color, quiet, json, held: RefCell::default() }
+    }
+
+    /// Says something that does not end the command.
+    pub(crate) fn warn(&self, text: &str) {
+        match (self.quiet, self.json) {
+            (true, _) => {}
+            (false, true) => self.held.borrow_mut().push(text.to_owned()),
+            (false, false) => line(&format!("{} {}", self.styled("warning:", AnsiColor::Yellow), printable(text))),
+        }
+    }
+
+    /// Shows an error for a person: a headline and labelled lines.
+    pub(crate) fn error(&self, headline: &str, lines: &[(&str, String)]) {
+        line(&format!("{} {}", self.styled("error:", AnsiColor::Red), printable(headline)));
+        for (label, text) in lines {
+            line(&format!("  {label}:  {}", printable(text)));
+        }
+    }
+
+    /// Writes one line that is JSON already.
+    pub(crate) fn json(&self, object: &str) {
+        line(object);
+    }
+
+    /// The warnings that were held back.
+    pub(crate) fn take_warnings(&self) -> Vec<String> {
+        self.held.take()
+    }
+
+    /// Asks for a secret without showing what is typed.
+    ///
+    /// # Errors
+    ///
+    /// `Interrupted` for Ctrl-C; any other when there is no terminal to ask on.
+    pub(crate) fn ask_secret(&self, question: &str) -> io::Result<Secret> {
+        let mut error = io::stderr().lock();
+        // A question that cannot be shown can still be answered.
+        let _ = write!(error, "{}: ", printable(question)).and_then(|()| error.flush());
+        let answer = rpassword::read_password();
+        let _ = writeln!(error);
+        answer.map(Secret::new)
+    }
+
+    fn styled(&self, word: &str, color: AnsiColor) -> String {
+        let style = if self.color { Style::new().bold().fg_color(Some(color.into())) } else { Style::new() };
+        format!("{style}{word}{style:#}")
+    }
+}
+
+/// Whether standard input is a terminal, so that a person can be asked.
+pub(crate) fn can_ask() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// Whether standard error is a terminal.
+pub(crate) fn shows_to_person() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Switches on what `-v` (steps) and `-vv` (requests and answers) show.
+pub(crate) fn trace(verbosity: u8) {
+    let level = match verbosity {
+        0 => return,
+        1 => log::LevelFilter::Info,
+        _ => log::LevelFilter::Debug,
+    };
+    // Only a second call could fail, and there is none.
+    let _ = log::set_logger(&Trace);
+    log::set_max_level(level);
+}
+
+/// Writes our own log records to standard error; the libraries' stay unsaid, because nobody masked them.
+struct Trace;
+
+impl log::Log for Trace {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let mark = if record.level() == log::Level::Debug { "" } else { "* " };
+            line(&format!("{mark}{}", printable(&record.args().to_string())));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// One line on standard error. When nobody can be told, there is nobody to tell that.
+fn line(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Reports a bug by its place in the source: the message of a panic may hold what was being worked on, a secret included.
+pub(crate) fn report_bugs_without_their_values(exit_code: u8) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
+        line(&format!("error: internal error{place}"));
+        line("  fix:  this is a bug: please report this line, with what you typed and without your secrets");
+        std::process::exit(exit_code.into());
+    }));
+}

@@ -1,0 +1,71 @@
+//! Token requests' bodies (RFC 6749 appendix B), read strictly.
+
+use crate::record::Recorded;
+
+/// The parameters of a token request, none of them twice, none of them empty.
+#[derive(Debug)]
+pub(crate) struct Form(Vec<(String, String)>);
+
+/// Why a body is no such form.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Malformed {
+    /// `Content-Type` is something else.
+    NotAForm,
+    /// Not percent-encoded UTF-8.
+    BadEncoding,
+    /// RFC 6749 section 3.2: parameters must not be included more than once.
+    Repeated(String),
+}
+
+impl Form {
+    pub(crate) fn parse(request: &Recorded) -> Result<Form, Malformed> {
+        let media_type = request.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default();
+        if !media_type.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(Malformed::NotAForm);
+        }
+        if !is_well_encoded(&request.body) {
+            return Err(Malformed::BadEncoding);
+        }
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for (name, value) in request.form() {
+            if pairs.iter().any(|(other, _)| *other == name) {
+                return Err(Malformed::Repeated(name));
+            }
+            pairs.push((name, value));
+        }
+        // RFC 6749 section 3.2: parameters without a value are treated as if they were not there.
+        pairs.retain(|(_, value)| !value.is_empty());
+        Ok(Form(pairs))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Whether every percent sign begins an escape, nothing is raw that must be escaped, and the whole is UTF-8.
+fn is_well_encoded(body: &[u8]) -> bool {
+    let mut decoded = Vec::with_capacity(body.len());
+    let mut rest = body;
+    while let [first, tail @ ..] = rest {
+        rest = match (first, tail) {
+            (b'%', [high, low, after @ ..]) => match (digit(*high), digit(*low)) {
+                (Some(high), Some(low)) => {
+                    decoded.push(high << 4 | low);
+                    after
+                }
+                _ => return false,
+            },
+            (b'%', _) | (0..=b' ' | 0x7f.., _) => return false,
+            _ => {
+                decoded.push(*first);
+                tail
+            }
+        };
+    }
+    std::str::from_utf8(&decoded).is_ok()
+}
+
+fn digit(character: u8) -> Option<u8> {
+    char::from(character).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}

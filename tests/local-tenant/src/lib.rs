@@ -1,0 +1,55 @@
+//! A strict stand-in for a Microsoft Entra tenant, on loopback: real sockets, real TLS, real JWTs, no accounts.
+//!
+//! It answers as Entra and some of the APIs behind it do, and refuses what they refuse, so that a client which works
+//! here has a fair chance to work there. Each test starts its own [`Tenant`]; nothing is shared between them.
+//!
+//! | module | what is there |
+//! |---|---|
+//! | `tenant` | [`Tenant`] and its builder: what a test holds |
+//! | [`contoso`] | the default directory and its constants |
+//! | `directory` | [`Directory`]: organizations, apps, resources, policies |
+//! | `record`, `misbehave` | what came, and what is to go wrong |
+//! | `run`, `welcome` | a command led to the tenant by its environment; a tenant in the foreground |
+//! | `server`, `proxy`, `wire`, `certificate`, `hosts` | listeners, the CONNECT proxy, the bytes below HTTP, TLS, host names |
+//! | `route` | which request is whose |
+//! | `token_endpoint`, `refusal`, `claims`, `discovery` | Entra: tokens, errors, what tokens say, documents |
+//! | `adfs`, `b2c`, `oidc` | the other kinds of authority |
+//! | `graph`, `databricks` | APIs that take the tokens |
+//! | `form`, `client_auth`, `jwt`, `ids`, `reply`, `state` | what they share |
+
+mod adfs;
+mod b2c;
+mod certificate;
+mod claims;
+mod client_auth;
+pub mod contoso;
+mod databricks;
+mod directory;
+mod discovery;
+mod form;
+mod graph;
+mod hosts;
+mod ids;
+mod jwt;
+mod misbehave;
+mod oidc;
+mod proxy;
+mod record;
+mod refusal;
+mod reply;
+mod route;
+mod run;
+mod server;
+mod state;
+mod tenant;
+mod token_endpoint;
+mod welcome;
+mod wire;
+
+pub use directory::{App, Directory, Organization, Permission, Policy, Resource, User};
+pub use hosts::OIDC_HOST;
+pub use misbehave::Misbehaviour;
+pub use record::{Connect, Recorded};
+pub use run::run;
+pub use tenant::{Builder, Tenant};
+pub use welcome::serve_until_interrupt;

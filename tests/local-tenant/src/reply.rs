@@ -1,0 +1,72 @@
+//! Answers, before they are HTTP.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde_json::{Map, Value};
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Reply {
+    /// JSON.
+    pub(crate) fn json(status: u16, body: &Value) -> Reply {
+        Reply::raw(status, vec![("content-type".to_owned(), "application/json; charset=utf-8".to_owned())], body.to_string().into_bytes())
+    }
+
+    /// Plain text.
+    pub(crate) fn text(status: u16, body: &str) -> Reply {
+        Reply::raw(status, vec![("content-type".to_owned(), "text/plain; charset=utf-8".to_owned())], body.into())
+    }
+
+    /// Just these.
+    pub(crate) fn raw(status: u16, headers: Vec<(String, String)>, body: Vec<u8>) -> Reply {
+        Reply { status, headers, body }
+    }
+
+    /// Adds a header.
+    pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Reply {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// As HTTP. Values that no header can hold cannot come from here: clients' values are checked before they are
+    /// echoed and tests' values when they are queued.
+    pub(crate) fn into_http(self) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::new(Bytes::from(self.body)));
+        *response.status_mut() = StatusCode::from_u16(self.status).expect("statuses are checked before they get here");
+        for (name, value) in self.headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).expect("header names are checked before they get here");
+            let value = HeaderValue::from_str(&value).expect("header values are checked before they get here");
+            response.headers_mut().append(name, value);
+        }
+        response
+    }
+}
+
+/// A successful JSON object with members replaced or added, nulls taking them away; anything else comes back as it is.
+pub(crate) fn merged(reply: Reply, members: Map<String, Value>) -> Result<Reply, Reply> {
+    match serde_json::from_slice(&reply.body) {
+        Ok(Value::Object(mut object)) if reply.status == 200 => {
+            merge(&mut object, members);
+            Ok(Reply { body: Value::Object(object).to_string().into_bytes(), ..reply })
+        }
+        _ => Err(reply),
+    }
+}
+
+/// Replaces and adds members; a null takes one away.
+pub(crate) fn merge(object: &mut Map<String, Value>, members: Map<String, Value>) {
+    for (name, value) in members {
+        match value {
+            Value::Null => object.remove(&name),
+            value => object.insert(name, value),
+        };
+    }
+}

@@ -1,0 +1,60 @@
+//! Which request is whose, by host and path.
+
+use crate::hosts::{self, Site};
+use crate::record::Recorded;
+use crate::reply::Reply;
+use crate::state::State;
+use crate::{adfs, b2c, databricks, discovery, graph, oidc, token_endpoint};
+
+/// The proper answer to a request.
+pub(crate) fn reply(request: &Recorded, state: &State) -> Reply {
+    let host = request.host_name();
+    match hosts::site(&host) {
+        Some(site) if site == Site::Loopback || request.scheme == "https" => at(site, request, state).unwrap_or_else(|| nothing(request)),
+        _ => Reply::text(421, &format!("the local tenant does not serve {}://{}\n", request.scheme, host.escape_debug())),
+    }
+}
+
+fn nothing(request: &Recorded) -> Reply {
+    let text = format!("the local tenant has nothing at {} {}{}\n", request.method, request.base(), request.path);
+    Reply::text(404, &text.escape_debug().to_string())
+}
+
+fn at(site: Site, request: &Recorded, state: &State) -> Option<Reply> {
+    let path: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
+    match site {
+        Site::Login => entra(&path, request, state),
+        Site::Ciam => tenant(&path, request, state),
+        Site::B2c => b2c::reply(&path, request, state),
+        Site::AdFs => adfs::reply(&path, request, state),
+        Site::Oidc => oidc::reply(&path, request, state),
+        Site::Graph => Some(graph::reply(&path, request, state)),
+        Site::Databricks => databricks::reply(&path, request, state),
+        Site::Loopback => match path[0] {
+            "adfs" => adfs::reply(&path, request, state),
+            "oidc" => oidc::reply(&path, request, state),
+            "v1.0" | "beta" => Some(graph::reply(&path, request, state)),
+            "api" => databricks::reply(&path, request, state),
+            _ => b2c::reply(&path, request, state).or_else(|| entra(&path, request, state)),
+        },
+    }
+}
+
+fn entra(path: &[&str], request: &Recorded, state: &State) -> Option<Reply> {
+    match path {
+        ["common", "discovery", "instance"] => Some(discovery::instance(request)),
+        _ => tenant(path, request, state),
+    }
+}
+
+/// What every tenant of Entra has below its name.
+fn tenant(path: &[&str], request: &Recorded, state: &State) -> Option<Reply> {
+    let (tenant, rest) = path.split_first()?;
+    match rest {
+        ["oauth2", "v2.0", "token"] => Some(token_endpoint::reply(request, tenant, state)),
+        ["v2.0", ".well-known", "openid-configuration"] => Some(discovery::document_2(request, tenant, state)),
+        [".well-known", "openid-configuration"] => Some(discovery::document_1(request, tenant, state)),
+        ["discovery", "v2.0", "keys"] | ["discovery", "keys"] => Some(discovery::keys(request, tenant, state)),
+        _ => None,
+    }
+}

@@ -1,0 +1,50 @@
+//! What the connections of one tenant share.
+
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_rustls::rustls::ServerConfig;
+
+use crate::directory::Directory;
+use crate::jwt::Signer;
+use crate::misbehave::{Misbehaviour, Queue};
+use crate::record::{Connect, Recorded};
+use crate::server::Ports;
+
+/// The state of a running tenant.
+pub(crate) struct State {
+    pub(crate) directory: Directory,
+    pub(crate) signer: Signer,
+    pub(crate) tls: Arc<ServerConfig>,
+    pub(crate) ports: Ports,
+    pub(crate) proxy_credentials: Option<(String, String)>,
+    pub(crate) is_idle_allowed: AtomicBool,
+    pub(crate) endless_bytes_sent: AtomicU64,
+    pub(crate) queue: Mutex<Queue>,
+    pub(crate) requests: Mutex<Vec<Recorded>>,
+    pub(crate) connects: Mutex<Vec<Connect>>,
+    pub(crate) faults: Mutex<Vec<String>>,
+}
+
+impl State {
+    /// Records a request and takes what is to go wrong with it.
+    pub(crate) fn arrived(&self, request: &Recorded) -> Option<Misbehaviour> {
+        lock(&self.requests).push(request.clone());
+        lock(&self.queue).take(&request.path)
+    }
+
+    /// Records a request to the proxy.
+    pub(crate) fn connected(&self, connect: Connect) {
+        lock(&self.connects).push(connect);
+    }
+
+    /// Notes a mistake of the test, told when the tenant is dropped.
+    pub(crate) fn fault(&self, text: String) {
+        lock(&self.faults).push(text);
+    }
+}
+
+/// Locks; after a panic elsewhere what was recorded is still worth reading.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,216 @@
+//! A running local tenant, as tests and the example hold it.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use crate::directory::Directory;
+use crate::jwt::Signer;
+use crate::misbehave::{Misbehaviour, Queue};
+use crate::record::{Connect, Recorded};
+use crate::server::{self, Listeners};
+use crate::state::{State, lock};
+use crate::{certificate, contoso};
+
+/// A local tenant that serves until it is dropped.
+///
+/// Dropping it panics when the test did not do what it set out to: no request came and [`Tenant::allow_idle`] was not
+/// called, or a [`Misbehaviour`] still waits for its request.
+pub struct Tenant {
+    state: Arc<State>,
+    ca_file: PathBuf,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    _folder: TempDir,
+}
+
+/// How a tenant is to be.
+#[derive(Default)]
+pub struct Builder {
+    directory: Directory,
+    proxy_credentials: Option<(String, String)>,
+}
+
+impl Builder {
+    /// What is registered, in place of the default directory.
+    pub fn directory(mut self, directory: Directory) -> Builder {
+        self.directory = directory;
+        self
+    }
+
+    /// Makes the proxy ask for these (407 without them).
+    pub fn proxy_credentials(mut self, user: &str, password: &str) -> Builder {
+        self.proxy_credentials = Some((user.to_owned(), password.to_owned()));
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    /// When the machine does not let it: no loopback address, no folder for the CA file.
+    pub fn start(self) -> Tenant {
+        self.try_start().unwrap_or_else(|error| panic!("the local tenant cannot start: {error}"))
+    }
+
+    fn try_start(self) -> Result<Tenant, Box<dyn std::error::Error>> {
+        let identity = certificate::identity()?;
+        let folder = tempfile::Builder::new().prefix("local-tenant-").tempdir()?;
+        let ca_file = folder.path().join("ca.pem");
+        std::fs::write(&ca_file, &identity.authority)?;
+        let (listeners, ports) = Listeners::bind()?;
+        let state = Arc::new(State {
+            directory: self.directory,
+            signer: Signer::new()?,
+            tls: identity.server,
+            ports,
+            proxy_credentials: self.proxy_credentials,
+            is_idle_allowed: AtomicBool::new(false),
+            endless_bytes_sent: AtomicU64::new(0),
+            queue: Mutex::new(Queue::default()),
+            requests: Mutex::default(),
+            connects: Mutex::default(),
+            faults: Mutex::default(),
+        });
+        let (stop, thread) = spawn(listeners, Arc::clone(&state))?;
+        Ok(Tenant { state, ca_file, stop: Some(stop), thread: Some(thread), _folder: folder })
+    }
+}
+
+type Running = (oneshot::Sender<()>, JoinHandle<()>);
+
+/// Serves on a thread of its own, with a runtime of its own, until told to stop.
+fn spawn(listeners: Listeners, state: Arc<State>) -> Result<Running, Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (stop, stopped) = oneshot::channel();
+    {
+        let _inside = runtime.enter();
+        listeners.serve(&state)?;
+    }
+    let thread = std::thread::Builder::new().name("local-tenant".to_owned()).spawn(move || {
+        let _ = runtime.block_on(stopped);
+        runtime.shutdown_background();
+    })?;
+    Ok((stop, thread))
+}
+
+impl Tenant {
+    /// Starts one with the default directory, [`contoso::directory`].
+    ///
+    /// # Panics
+    /// As [`Builder::start`].
+    pub fn start() -> Tenant {
+        Tenant::builder().start()
+    }
+
+    /// For one that differs from the default.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// `https://localhost:PORT`.
+    pub fn origin(&self) -> String {
+        format!("https://localhost:{}", self.state.ports.https)
+    }
+
+    /// The plain listener: `http://127.0.0.1:PORT`.
+    pub fn http_origin(&self) -> String {
+        format!("http://{}", server::loopback(self.state.ports.http))
+    }
+
+    /// Contoso's authority on this machine: the origin and the tenant id.
+    pub fn authority(&self) -> String {
+        format!("{}/{}", self.origin(), contoso::TENANT_ID)
+    }
+
+    /// The CONNECT proxy that leads the real host names here: `http://127.0.0.1:PORT`.
+    pub fn proxy_url(&self) -> String {
+        format!("http://{}", server::loopback(self.state.ports.proxy))
+    }
+
+    /// The certificate authority to trust, as PEM; it is gone when the tenant is.
+    pub fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+
+    /// Every HTTP request that arrived whole, in order.
+    pub fn requests(&self) -> Vec<Recorded> {
+        lock(&self.state.requests).clone()
+    }
+
+    /// The POSTs to token endpoints among them.
+    pub fn token_requests(&self) -> Vec<Recorded> {
+        lock(&self.state.requests).iter().filter(|request| request.is_token_request()).cloned().collect()
+    }
+
+    /// The requests to the proxy.
+    pub fn connects(&self) -> Vec<Connect> {
+        lock(&self.state.connects).clone()
+    }
+
+    /// Makes something go wrong with the next request that no earlier misbehaviour is meant for.
+    ///
+    /// # Panics
+    /// On a status or header that HTTP cannot carry.
+    pub fn next(&self, misbehaviour: Misbehaviour) {
+        lock(&self.state.queue).push(None, misbehaviour);
+    }
+
+    /// The same for the next request whose path contains a text.
+    ///
+    /// # Panics
+    /// As [`Tenant::next`].
+    pub fn next_for(&self, path: &str, misbehaviour: Misbehaviour) {
+        lock(&self.state.queue).push(Some(path), misbehaviour);
+    }
+
+    /// Bytes that clients took of [`Misbehaviour::Endless`] answers, without their heads. What waits in the kernel's
+    /// buffers counts as taken, so a client that stopped reading shows a few hundred kilobytes more than it read.
+    pub fn endless_bytes_sent(&self) -> u64 {
+        self.state.endless_bytes_sent.load(Ordering::Relaxed)
+    }
+
+    /// Says that no request need come.
+    pub fn allow_idle(&self) {
+        self.state.is_idle_allowed.store(true, Ordering::Relaxed);
+    }
+
+    /// The registered resources, a line each.
+    pub(crate) fn resources(&self) -> impl Iterator<Item = String> {
+        self.state.directory.resources.iter().map(|resource| {
+            let version = if resource.takes_version_2 { 2 } else { 1 };
+            format!("{}  {} (version {version} tokens) {}", resource.app_id, resource.name, resource.uris.join(" "))
+        })
+    }
+
+    /// What the test did not do that it set out to.
+    fn complaint(&self) -> Option<String> {
+        if let Some(fault) = lock(&self.state.faults).first() {
+            return Some(fault.clone());
+        }
+        if let Some(left) = lock(&self.state.queue).left() {
+            return Some(format!("no request met this misbehaviour: {left:?}"));
+        }
+        let is_idle = lock(&self.state.requests).is_empty() && lock(&self.state.connects).is_empty();
+        let is_wrong = is_idle && !self.state.is_idle_allowed.load(Ordering::Relaxed);
+        is_wrong.then(|| "no request came; call allow_idle() if none should".to_owned())
+    }
+}
+
+impl Drop for Tenant {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        if std::thread::panicking() {
+            return;
+        }
+        if let Some(complaint) = self.complaint() {
+            panic!("the local tenant at {} was not used as planned: {complaint}", self.origin());
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The local tenant is held to what it promises, over its sockets.
+
+mod apis;
+mod client;
+mod documents;
+mod misbehaviours;
+mod other_authorities;
+mod proxy;
+mod refusals;
+#[cfg(unix)]
+mod run;
+mod tokens;

@@ -1,0 +1,43 @@
+//! Commands that are led to a tenant by their environment.
+
+use std::ffi::OsString;
+
+use local_tenant::Tenant;
+
+fn run(tenant: &Tenant, command: &[&str]) -> i32 {
+    let command: Vec<OsString> = command.iter().map(OsString::from).collect();
+    local_tenant::run(tenant, &command)
+}
+
+#[test]
+fn the_status_is_the_commands() {
+    let tenant = Tenant::start();
+    tenant.allow_idle();
+    for (script, code) in [("exit 0", 0), ("exit 3", 3), ("kill -TERM $$", 128 + 15)] {
+        assert_eq!(run(&tenant, &["sh", "-c", script]), code, "{script}");
+    }
+    assert_eq!(run(&tenant, &["/nowhere/at/all"]), 127);
+    assert_eq!(run(&tenant, &["/"]), 126);
+}
+
+#[test]
+fn the_environment_leads_to_the_tenant() {
+    let tenant = Tenant::start();
+    tenant.allow_idle();
+    let ca = tenant.ca_file().display().to_string();
+    for (name, value) in [
+        ("HTTPS_PROXY", tenant.proxy_url()),
+        ("https_proxy", tenant.proxy_url()),
+        ("LOCAL_TENANT_ORIGIN", tenant.origin()),
+        ("LOCAL_TENANT_CA", ca.clone()),
+        ("SSL_CERT_FILE", ca.clone()),
+        ("REQUESTS_CA_BUNDLE", ca.clone()),
+        ("CURL_CA_BUNDLE", ca),
+        ("AZURE_CLIENT_SECRET", local_tenant::contoso::DAEMON.secret.to_owned()),
+        ("NO_PROXY", String::new()),
+        ("all_proxy", String::new()),
+    ] {
+        let script = format!("test \"${name}\" = '{value}'");
+        assert_eq!(run(&tenant, &["sh", "-c", &script]), 0, "{name}");
+    }
+}
