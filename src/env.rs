@@ -43,30 +43,6 @@ pub(crate) const SSL_CERT_FILE: Variable = Variable("SSL_CERT_FILE");
 /// Folder of PEM files that takes the place of the platform's certificate authorities, as with OpenSSL.
 pub(crate) const SSL_CERT_DIR: Variable = Variable("SSL_CERT_DIR");
 
-/// The variables above; the README's table is tested against this list.
-#[cfg(test)]
-pub(crate) const ALL: &[Variable] = &[
-    AZURE_AUTHORITY_HOST,
-    AZURE_CLIENT_ID,
-    AZURE_CLIENT_SECRET,
-    AZURE_CLIENT_CERTIFICATE_PATH,
-    AZURE_FEDERATED_TOKEN_FILE,
-    AZURE_TENANT_ID,
-    ARM_CLIENT_ID,
-    ARM_CLIENT_SECRET,
-    ARM_CLIENT_CERTIFICATE_PATH,
-    ARM_ENVIRONMENT,
-    ARM_TENANT_ID,
-    ALL_PROXY,
-    HTTPS_PROXY,
-    NO_PROXY,
-    NO_COLOR,
-    TERM,
-    KUBERNETES_EXEC_INFO,
-    SSL_CERT_FILE,
-    SSL_CERT_DIR,
-];
-
 /// The environment: the process's own, or a given one, so that what depends on it stays a pure function.
 #[derive(Debug)]
 pub(crate) enum Env {
@@ -106,5 +82,27 @@ impl Env {
     pub(crate) fn either_case(&self, variable: Variable) -> Option<String> {
         let lower = self.named(&variable.0.to_ascii_lowercase()).ok().flatten();
         lower.or_else(|| self.get(variable).ok().flatten())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// The names that this file declares.
+    fn declared() -> Vec<&'static str> {
+        let lines = include_str!("env.rs").lines().filter(|line| line.starts_with("pub(crate) const "));
+        lines.filter_map(|line| line.split('"').nth(1)).collect()
+    }
+
+    #[test]
+    fn the_readme_has_each_variable_and_no_other() {
+        let readme = include_str!("../README.md");
+        let rows = readme.lines().filter(|line| line.starts_with("| `")).flat_map(|line| line.split('`').skip(1).step_by(2));
+        let is_variable = |name: &&str| name.len() > 3 && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+        let mut documented: Vec<&str> = rows.filter(is_variable).collect();
+        documented.sort_unstable();
+        documented.dedup();
+        let mut declared = declared();
+        declared.sort_unstable();
+        assert_eq!(documented, declared);
     }
 }

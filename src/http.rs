@@ -251,7 +251,10 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     match text.parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => Some(httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()),
+        Err(_) => {
+            let date = jiff::fmt::rfc2822::parse(text).ok()?;
+            Some(SystemTime::from(date.timestamp()).duration_since(now).unwrap_or_default())
+        }
     }
 }
 
@@ -283,8 +286,9 @@ fn innermost(error: &reqwest::Error) -> String {
     chain(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
+/// Whether what came is no HTTP. The libraries below say so in words only.
 fn is_malformed(error: &reqwest::Error) -> bool {
-    chain(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_parse)
+    chain(error).any(|cause| cause.to_string().starts_with("invalid HTTP"))
 }
 
 fn kind(error: &reqwest::Error) -> TransportKind {
@@ -314,10 +318,63 @@ fn tls_kind(error: &rustls::Error) -> TransportKind {
             Certificate::Expired | Certificate::ExpiredContext { .. } => TransportKind::CertificateExpired,
             Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => TransportKind::CertificateNotYetValid,
             Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => TransportKind::CertificateName,
-            Certificate::UnknownIssuer => TransportKind::CertificateUnknown,
+            Certificate::UnknownIssuer | Certificate::BadSignature => TransportKind::CertificateUnknown,
             _ => TransportKind::Tls,
         },
         rustls::Error::Other(other) if other.0.downcast_ref::<NoAuthorities>().is_some() => TransportKind::NoAuthorities,
         _ => TransportKind::Tls,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use rustls::{CertificateError, Error as TlsError, OtherError};
+
+    use super::*;
+
+    #[test]
+    fn faults_of_tls_are_told_apart_however_deep_they_are_wrapped() {
+        for (fault, expected) in [
+            (CertificateError::Expired, TransportKind::CertificateExpired),
+            (CertificateError::NotValidYet, TransportKind::CertificateNotYetValid),
+            (CertificateError::NotValidForName, TransportKind::CertificateName),
+            (CertificateError::UnknownIssuer, TransportKind::CertificateUnknown),
+            (CertificateError::BadSignature, TransportKind::CertificateUnknown),
+            (CertificateError::Revoked, TransportKind::Tls),
+        ] {
+            let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, TlsError::InvalidCertificate(fault)));
+            assert_eq!(tls_error(&wrapped).map(tls_kind), Some(expected));
+        }
+        let none = TlsError::Other(OtherError(Arc::new(NoAuthorities)));
+        assert_eq!(tls_kind(&none), TransportKind::NoAuthorities);
+        assert!(tls_error(&io::Error::other("else")).is_none());
+    }
+
+    #[test]
+    fn waits_are_seconds_or_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let wait = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, text.parse().unwrap());
+            retry_after(&headers, now).map(|wait| wait.as_secs())
+        };
+        assert_eq!(wait("120"), Some(120));
+        assert_eq!(wait(" 0 "), Some(0));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:50:37 GMT"), Some(60));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:40:37 GMT"), Some(0));
+        assert_eq!((wait("-1"), wait("soon"), wait("1.5")), (None, None, None));
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn waits_between_attempts_grow_and_differ() {
+        for retries in 0..RETRIES {
+            let base = BACKOFF * 2_u32.pow(retries);
+            let waits: Vec<Duration> = (0..20).map(|_| backoff(retries)).collect();
+            assert!(waits.iter().all(|wait| (base..=base * 2).contains(wait)));
+            assert!(waits.iter().any(|wait| *wait != waits[0]));
+        }
     }
 }

@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
 
-use anstyle::{AnsiColor, Style};
+use clap::builder::styling::{AnsiColor, Style};
 
 use crate::redact::printable;
 use crate::secret::Secret;

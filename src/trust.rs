@@ -75,8 +75,10 @@ impl ServerCertVerifier for Verifier {
         for load in [extra as fn(&Verifier) -> Result<Checker, TlsError>, Verifier::bundle, Verifier::folder] {
             let Some(checker) = load(self)? else { continue };
             verdict = checker.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-            // Only an unknown issuer can be known to the next: an expired certificate or another name stays what it is.
-            if !matches!(verdict, Err(TlsError::InvalidCertificate(rustls::CertificateError::UnknownIssuer))) {
+            // Only an unknown issuer can be known to the next: an expired certificate or another name stays what it is. A
+            // signature that does not fit is an issuer's of the same name.
+            use rustls::CertificateError::{BadSignature, UnknownIssuer};
+            if !matches!(verdict, Err(TlsError::InvalidCertificate(UnknownIssuer | BadSignature))) {
                 break;
             }
         }
@@ -147,7 +149,10 @@ impl Verifier {
     fn folder(&self) -> Result<Checker, TlsError> {
         let named = self.authorities.folder.clone();
         let folder = if self.is_store_named() { named } else { openssl_probe::probe().cert_dir.into_iter().next() };
-        roots_verifier(rustls_native_certs::load_certs_from_paths(None, folder.as_deref()).certs, &self.provider)
+        let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok());
+        let files = entries.into_iter().flatten().flatten().filter_map(|entry| std::fs::read(entry.path()).ok());
+        let certificates: Vec<_> = files.flat_map(|pem| CertificateDer::pem_slice_iter(&pem).flatten().collect::<Vec<_>>()).collect();
+        roots_verifier(certificates, &self.provider)
     }
 }
 

@@ -1,0 +1,36 @@
+"""A line for each check, and what the checks need to run our program."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+PARAMETERS = str(pathlib.Path(__file__).resolve().parents[2] / "parameters.example.json")
+TENANT = "contoso.onmicrosoft.com"
+CLIENT = "6cce9505-8214-40ba-b75a-b49e21fbb586"
+SCOPE = "https://graph.microsoft.com/.default"
+USERS = "https://graph.microsoft.com/v1.0/users"
+
+
+def entra_token(*arguments):
+    """What `entra-token client-creds` with the example's parameters prints."""
+    command = [os.environ["ENTRA_TOKEN"], "client-creds", PARAMETERS, *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=60).stdout
+
+
+def expect(condition, otherwise):
+    if not condition:
+        raise AssertionError(otherwise)
+
+
+def run(**checks):
+    """Runs each, which raises or returns what is to be shown, and ends the program."""
+    failures = 0
+    for name, action in checks.items():
+        name = name.replace("_", " ")
+        try:
+            print(f"ok      {name}: {action()}", flush=True)
+        except Exception as error:  # whatever it is, the other checks are still worth running
+            failures += 1
+            print(f"FAILED  {name}: {type(error).__name__}: {error}", flush=True)
+    sys.exit(1 if failures else 0)

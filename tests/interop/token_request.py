@@ -1,0 +1,96 @@
+"""Our token request beside MSAL Python's, as they arrive: the same fields, and headers that the platform knows.
+
+    cargo run --example local_tenant -- env ENTRA_TOKEN=target/debug/entra-token python tests/interop/token_request.py
+"""
+
+import http.server
+import json
+import os
+import threading
+import urllib.parse
+
+import msal
+import requests
+from _checks import CLIENT, SCOPE, TENANT, entra_token, expect, run
+
+# Known to differ: each says who is asking, or is about the connection alone.
+OWN = {"x-client-sku", "x-client-ver", "user-agent", "client-request-id", "return-client-request-id"}
+TRANSPORT = {"host", "connection", "content-length", "accept-encoding", "accept"}
+# MSAL counts its own use; other clients do not send these.
+TELEMETRY = {"x-client-current-telemetry", "x-client-last-telemetry"}
+
+
+class Recorder(http.server.BaseHTTPRequestHandler):
+    posts = []
+
+    def do_GET(self):
+        origin = f"https://{self.headers['Host']}/{TENANT}"
+        self.answer({
+            "issuer": f"{origin}/v2.0",
+            "authorization_endpoint": f"{origin}/oauth2/v2.0/authorize",
+            "token_endpoint": f"{origin}/oauth2/v2.0/token",
+        })
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.posts.append((self.path, headers, sorted(urllib.parse.parse_qsl(body, strict_parsing=True))))
+        self.answer({"token_type": "Bearer", "expires_in": 3599, "access_token": "recorded"})
+
+    def answer(self, value):
+        body = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class WithoutTls(requests.Session):
+    """MSAL believes in https only; this machine is reached without."""
+
+    def request(self, method, url, **options):
+        return super().request(method, url.replace("https://localhost:", "http://localhost:"), **options)
+
+
+def both():
+    server = http.server.ThreadingHTTPServer(("localhost", 0), Recorder)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    authority = f"//localhost:{server.server_port}/{TENANT}"
+    client = msal.ConfidentialClientApplication(
+        CLIENT,
+        client_credential=os.environ["AZURE_CLIENT_SECRET"],
+        authority=f"https:{authority}",
+        instance_discovery=False,
+        http_client=WithoutTls(),
+    )
+    result = client.acquire_token_for_client([SCOPE])
+    expect(result.get("access_token") == "recorded", result)
+    expect(entra_token("--authority", f"http:{authority}") == "recorded\n", "another token")
+    expect(len(Recorder.posts) == 2, f"{len(Recorder.posts)} requests")
+    return Recorder.posts
+
+
+def path():
+    expect(msals[0] == ours[0], (msals[0], ours[0]))
+    return ours[0]
+
+
+def fields():
+    expect(msals[2] == ours[2], f"MSAL sends {dict(msals[2]).keys()}, we {dict(ours[2]).keys()}, or their values differ")
+    return ", ".join(name for name, _ in ours[2])
+
+
+def headers():
+    theirs = msals[1].keys() - OWN - TRANSPORT - TELEMETRY
+    own = ours[1].keys() - OWN - TRANSPORT
+    expect(theirs == own, f"only MSAL sends {theirs - own}, only we {own - theirs}")
+    expect(msals[1]["content-type"] == ours[1]["content-type"], ours[1]["content-type"])
+    return ", ".join(sorted(own))
+
+
+msals, ours = both()
+run(path=path, fields=fields, headers=headers)

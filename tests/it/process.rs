@@ -1,0 +1,171 @@
+//! The process itself: signals, time, what it opens, what it leaves behind.
+
+use std::io::Read;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use local_tenant::{Misbehaviour, Tenant, contoso};
+
+use crate::sandbox::{Ran, Sandbox};
+
+/// Starts a run whose answer comes late, waits until it has asked, and sends it a signal.
+fn interrupted(signal: &str) -> Ran {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    tenant.next(Misbehaviour::Delay(Duration::from_secs(20)));
+    let parameters = sandbox.parameters(&tenant.authority(), contoso::DAEMON.client_id, contoso::DAEMON.secret);
+    let mut command = sandbox.command(["client-creds"]);
+    command.arg(&parameters).arg("--ca-file").arg(tenant.ca_file()).arg("--out-file").arg(sandbox.path("token"));
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let start = Instant::now();
+    while tenant.requests().is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(10), "the request never came");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let sent = std::process::Command::new("sh").args(["-c", "kill $0 $1", signal, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let ran = Ran::new(&child.wait_with_output().unwrap());
+    assert!(start.elapsed() < Duration::from_secs(10), "a signal ends the command at once");
+    assert_eq!(sandbox.files(), ["parameters.json"], "nothing is left behind");
+    ran
+}
+
+#[test]
+fn ctrl_c_ends_with_130_and_terminate_with_143() {
+    interrupted("-INT").refused(130).says("error: interrupted");
+    interrupted("-TERM").refused(143);
+}
+
+#[test]
+fn an_input_that_never_comes_ends_with_the_commands_time() {
+    let sandbox = Sandbox::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = sandbox.command(["client-creds", "-", "--timeout", "0.5"]);
+    let output = command.stdin(reader).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+    drop(writer);
+    Ran::new(&output).refused(5).says("while reading standard input");
+    assert!(std::process::Command::new("mkfifo").arg(sandbox.path("fifo")).status().unwrap().success());
+    sandbox.run(["client-creds", "fifo", "--timeout", "0.5"]).refused(5).says("while reading fifo");
+}
+
+#[test]
+fn a_dead_network_is_exit_5_with_a_next_step() {
+    let sandbox = Sandbox::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    sandbox.write("s", "local~secret");
+    let run = |authority: &str| {
+        sandbox.run([
+            "client-creds",
+            "--authority",
+            authority,
+            "--client-id",
+            "a",
+            "--resource",
+            "graph",
+            "--secret-file",
+            "s",
+            "--timeout",
+            "9",
+        ])
+    };
+    run(&format!("http://127.0.0.1:{port}/t")).refused(5).says("cannot connect to 127.0.0.1").says("--proxy").says("ids:  correlation");
+    run("https://no-such-host.invalid/t").refused(5).says("the host no-such-host.invalid cannot be found");
+}
+
+#[test]
+fn a_server_that_is_not_trusted_gets_nothing() {
+    let tenant = Tenant::start();
+    tenant.allow_idle();
+    let sandbox = Sandbox::new();
+    let parameters = sandbox.parameters(&tenant.authority(), contoso::DAEMON.client_id, contoso::DAEMON.secret);
+    let start = Instant::now();
+    sandbox.run(["client-creds".as_ref(), parameters.as_os_str()]).refused(5);
+    assert!(start.elapsed() < Duration::from_secs(2), "what TLS refuses is not tried again");
+    let other = Tenant::start();
+    other.allow_idle();
+    let ran = sandbox.run(["client-creds".as_ref(), parameters.as_os_str(), "--ca-file".as_ref(), other.ca_file().as_os_str()]);
+    ran.refused(5).says("is not signed by an authority that is trusted here").says("--ca-file");
+    assert!(tenant.requests().is_empty());
+}
+
+#[test]
+fn a_machine_without_authorities_is_told_what_to_install() {
+    let tenant = Tenant::start();
+    tenant.allow_idle();
+    let sandbox = Sandbox::new().env("SSL_CERT_FILE", "/nonexistent/bundle.pem");
+    let parameters = sandbox.parameters(&tenant.authority(), contoso::DAEMON.client_id, contoso::DAEMON.secret);
+    sandbox
+        .run(["client-creds".as_ref(), parameters.as_os_str()])
+        .refused(5)
+        .says("no certificate authorities were found")
+        .says("ca-certificates");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn other_processes_of_the_user_cannot_look_inside() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    tenant.next(Misbehaviour::Delay(Duration::from_secs(20)));
+    let parameters = sandbox.parameters(&tenant.authority(), contoso::DAEMON.client_id, contoso::DAEMON.secret);
+    let mut command = sandbox.command(["client-creds"]);
+    command.arg(&parameters).arg("--ca-file").arg(tenant.ca_file());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while tenant.requests().is_empty() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let read = |name: &str| std::fs::read(format!("/proc/{}/{name}", child.id())).unwrap();
+    let command_line = String::from_utf8(read("cmdline")).unwrap();
+    let limits = String::from_utf8(read("limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap().to_owned();
+    // A process that cannot be dumped belongs to root in /proc, whoever runs it.
+    let owner = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(format!("/proc/{}/environ", child.id())).unwrap());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!command_line.contains(contoso::DAEMON.secret));
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    assert_eq!(owner, 0);
+}
+
+#[test]
+fn a_descriptor_path_works_as_a_file() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    let parameters = sandbox.parameters(&tenant.authority(), contoso::DAEMON.client_id, contoso::DAEMON.secret);
+    let ca = tenant.ca_file().to_string_lossy().into_owned();
+    let content = std::fs::read(&parameters).unwrap();
+    sandbox.run_with_input(["client-creds", "/dev/stdin", "--ca-file", &ca], &content).token();
+}
+
+#[test]
+fn the_terminal_is_asked_for_a_missing_secret_without_echo() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    let ca = tenant.ca_file().to_string_lossy().into_owned();
+    let line = format!(
+        "{} client-creds --authority {} --client-id {} --resource graph --ca-file {ca}",
+        env!("CARGO_BIN_EXE_entra-token"),
+        tenant.authority(),
+        contoso::DAEMON.client_id
+    );
+    // `script` gives the command a terminal of its own; what it shows is what a person would see.
+    let mut script = std::process::Command::new("script");
+    script
+        .args(["-qec", &line, "/dev/null"])
+        .current_dir(sandbox.path(""))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let Ok(mut child) = script.spawn() else { panic!("the program script (of util-linux) is needed") };
+    let mut input = child.stdin.take().unwrap();
+    let mut shown = String::new();
+    let mut output = child.stdout.take().unwrap();
+    let mut byte = [0];
+    while !shown.contains("Client secret: ") {
+        assert_eq!(output.read(&mut byte).unwrap(), 1, "{shown}");
+        shown.push(char::from(byte[0]));
+    }
+    std::io::Write::write_all(&mut input, format!("{}\n", contoso::DAEMON.secret).as_bytes()).unwrap();
+    output.read_to_string(&mut shown).unwrap();
+    assert!(child.wait().unwrap().success(), "{shown}");
+    assert!(!shown.contains(contoso::DAEMON.secret), "the secret is shown: {shown}");
+    assert!(shown.contains("eyJ"), "{shown}");
+}
