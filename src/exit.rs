@@ -43,7 +43,11 @@ mod tests {
     #[test]
     fn the_readme_has_each_exit_code_and_no_other() {
         let readme = include_str!("../README.md");
-        let table = readme.split("## Exit codes").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("the README has a section on exit codes");
+        let table = readme
+            .split("## Exit codes")
+            .nth(1)
+            .and_then(|rest| rest.split("\n## ").next())
+            .expect("the README has a section on exit codes");
         let documented: Vec<u8> = table.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse().ok()).collect();
         assert_eq!(documented, [OK, OTHER, USAGE, REFUSED, INTERACTION, UNAVAILABLE, OUTPUT, SIGNAL + 2, SIGNAL + 15]);
     }

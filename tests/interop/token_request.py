@@ -13,11 +13,13 @@ import msal
 import requests
 from _checks import CLIENT, SCOPE, TENANT, entra_token, expect, run
 
-# Known to differ: each says who is asking, or is about the connection alone.
-OWN = {"x-client-sku", "x-client-ver", "user-agent", "client-request-id", "return-client-request-id"}
-TRANSPORT = {"host", "connection", "content-length", "accept-encoding", "accept"}
-# MSAL counts its own use; other clients do not send these.
-TELEMETRY = {"x-client-current-telemetry", "x-client-last-telemetry"}
+# Headers that only one side sends. MSAL counts its own use; we ask for our id back, so that it is in every answer.
+ONLY_MSAL = {"x-client-current-telemetry", "x-client-last-telemetry"}
+ONLY_US = {"return-client-request-id"}
+# Headers that both send, each with its own value.
+OWN_VALUE = {"client-request-id", "user-agent", "x-client-sku", "x-client-ver"}
+# About the connection and the answer's bytes.
+TRANSPORT = {"accept-encoding", "connection", "content-length", "host"}
 
 
 class Recorder(http.server.BaseHTTPRequestHandler):
@@ -85,10 +87,11 @@ def fields():
 
 
 def headers():
-    theirs = msals[1].keys() - OWN - TRANSPORT - TELEMETRY
-    own = ours[1].keys() - OWN - TRANSPORT
-    expect(theirs == own, f"only MSAL sends {theirs - own}, only we {own - theirs}")
-    expect(msals[1]["content-type"] == ours[1]["content-type"], ours[1]["content-type"])
+    theirs = {name: value for name, value in msals[1].items() if name not in TRANSPORT | ONLY_MSAL}
+    own = {name: value for name, value in ours[1].items() if name not in TRANSPORT | ONLY_US}
+    expect(theirs.keys() == own.keys(), f"only MSAL sends {theirs.keys() - own.keys()}, only we {own.keys() - theirs.keys()}")
+    other = {name: (theirs[name], own[name]) for name in own if theirs[name] != own[name]}
+    expect(other.keys() == OWN_VALUE, f"values (MSAL's, ours) differ: {other}")
     return ", ".join(sorted(own))
 
 

@@ -167,3 +167,19 @@ fn the_trace_names_places_and_steps_and_no_secret() {
     ran.says("> POST https://localhost:").says("client_secret=***").says("grant_type=client_credentials").says("access_token: ***");
     assert!(!ran.stderr.contains(contoso::DAEMON.secret) && !ran.stderr.contains(ran.stdout.trim()), "{ran:?}");
 }
+
+#[test]
+fn every_well_known_resource_is_one_that_the_platform_knows() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    let readme = include_str!("../../README.md");
+    let list = readme.split("Resources by name").nth(1).and_then(|rest| rest.split('.').next()).expect("the README lists them");
+    let names: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
+    assert_eq!(names.len(), 20);
+    for name in &names {
+        let audience = sandbox.client_creds(&tenant, ["--resource", name]).claims()["aud"].clone();
+        assert!(audience.is_string(), "{name}");
+    }
+    let unknown = sandbox.client_creds(&tenant, ["--resource", "nothing"]).stderr;
+    let known = unknown.split("Known are ").nth(1).and_then(|rest| rest.split(';').next()).expect("the error lists them");
+    assert_eq!(known.split(", ").collect::<Vec<_>>(), names, "the error lists what the README lists");
+}

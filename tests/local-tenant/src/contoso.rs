@@ -132,9 +132,34 @@ pub fn directory() -> Directory {
         .app(registered(FABRIKAM_DAEMON, FABRIKAM_ID).granted(Permission::new(GRAPH_ID, "User.Read.All")))
 }
 
+/// Further APIs of Microsoft's: app id, name, identifier URI.
+const OTHER_APIS: &[(&str, &str, &str)] = &[
+    ("6a0ec4d3-30cb-4a83-91c0-ae56bc0e3d26", "Azure Container Registry", "https://containerregistry.azure.net"),
+    ("6dae42f8-4368-4678-94ff-3960e28e3630", "Azure Kubernetes Service AAD Server", ""),
+    ("ddbf3205-c6bd-46ae-8127-60eb93363864", "Microsoft Azure Batch", "https://batch.core.windows.net/"),
+    ("7d312290-28c8-473c-a0ed-8e53749b6d6d", "Microsoft Cognitive Services", "https://cognitiveservices.azure.com"),
+    ("a232010e-820c-4083-83bb-3ace5fc29d0b", "Azure Cosmos DB", "https://cosmos.azure.com"),
+    ("499b84ac-1321-427f-aa17-267ca6975798", "Azure DevOps", ""),
+    ("80369ed6-5f11-4dd9-bef3-692475845e77", "Microsoft.EventHubs", "https://eventhubs.azure.net"),
+    ("2746ea77-4702-4b45-80ca-3c97e680e8b7", "Azure Data Explorer", "https://kusto.kusto.windows.net"),
+    ("ca7f3f0b-7d91-482c-8e09-c5d840d0eac5", "Log Analytics API", "https://api.loganalytics.io"),
+    ("123cd850-d9df-40bd-94d5-c9f07b7fa203", "Azure OSSRDBMS Database", "https://ossrdbms-aad.database.windows.net"),
+    ("880da380-985e-4198-81b9-e05b1cc53158", "Azure AI Search", "https://search.azure.com"),
+    ("80a10ef9-8168-493d-abf9-3297c4ef6e3c", "Microsoft.ServiceBus", "https://servicebus.azure.net"),
+];
+
 /// The resources that Microsoft runs, which exist in every tenant; all of them take version 1 tokens.
 fn microsoft_resources() -> Directory {
-    Directory::empty()
+    let others = OTHER_APIS.iter().fold(Directory::empty(), |directory, (id, name, uri)| {
+        let resource = Resource::new(id, name);
+        directory.resource(if uri.is_empty() { resource } else { resource.uri(uri) })
+    });
+    others
+        .resource(
+            Resource::new("00000009-0000-0000-c000-000000000000", "Power BI Service")
+                .uri("https://analysis.windows.net/powerbi/api")
+                .uri("https://api.fabric.microsoft.com"),
+        )
         .resource(
             Resource::new(GRAPH_ID, "Microsoft Graph")
                 .uri("https://graph.microsoft.com")

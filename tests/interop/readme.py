@@ -1,0 +1,90 @@
+"""Runs every command of the README as a user would paste it, led to the local tenant."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ENTRA_TOKEN = pathlib.Path(os.environ["ENTRA_TOKEN"]).resolve()
+
+# What these recipes leave behind or print, beside a status of success.
+EXPECTED = {
+    "-K - https://graph": lambda ran, folder: json.loads(ran.stdout)["value"],
+    "-H @- https://graph": lambda ran, folder: json.loads(ran.stdout)["value"],
+    "clusters/list": lambda ran, folder: "clusters" in json.loads(ran.stdout),
+    "--out-file token.json": lambda ran, folder: json.loads((folder / "token.json").read_text())["access_token"],
+    "-o az": lambda ran, folder: json.loads(ran.stdout)["accessToken"],
+    "-o exec-credential": lambda ran, folder: json.loads(ran.stdout)["status"]["token"],
+    "-vv -o none": lambda ran, folder: ran.stdout == "" and "client_secret=***" in ran.stderr,
+    "cargo install": lambda ran, folder: (folder / "bin" / "entra-token").is_file(),
+}
+TOKEN = re.compile(r"^eyJ[\w-]+\.[\w-]+\.[\w-]+$", re.M)
+
+
+def blocks(kind):
+    """The fenced blocks of a kind, in order."""
+    return re.findall(rf"^```{kind}\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
+
+
+def sandbox(secret):
+    """A folder with what the recipes speak of."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="readme-"))
+    shutil.copy(ROOT / "parameters.example.json", folder / "parameters.json")
+    (folder / "secret.txt").write_text(secret + "\n")
+    return folder
+
+
+def run(command, secret, variables):
+    """Pastes a command into bash, with the secret to be typed, and checks what came of it."""
+    folder = sandbox(secret)
+    inside = command.startswith("cargo ")
+    if "DATABRICKS_TOKEN" in command:
+        command += 'bash -c \'printf "%s\\n" "$DATABRICKS_TOKEN"\'\n'
+    environment = {**os.environ, **variables, "PATH": f"{folder}/path:{os.environ['PATH']}"}
+    if not inside:
+        (folder / "path").mkdir()
+        (folder / "path" / "entra-token").symlink_to(ENTRA_TOKEN)
+    if command.startswith("cargo install"):
+        environment["CARGO_INSTALL_ROOT"] = str(folder)
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=ROOT if inside else folder,
+        env=environment,
+        input=secret + "\n",
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    check = next((check for part, check in EXPECTED.items() if part in command), lambda ran, _: TOKEN.search(ran.stdout))
+    try:
+        good = ran.returncode == 0 and bool(check(ran, folder))
+    except (ValueError, KeyError, OSError):
+        good = False
+    shutil.rmtree(folder)
+    print("ok  " if good else "FAIL", next(line for line in command.splitlines() if "entra-token" in line or "cargo" in line).strip()[:120])
+    if not good:
+        print(ran.returncode, ran.stdout[-2000:], ran.stderr[-2000:], sep="\n")
+    return good
+
+
+def main():
+    secret = os.environ["AZURE_CLIENT_SECRET"]
+    parameters = json.loads((ROOT / "parameters.example.json").read_text())
+    tenant = parameters["authority"].rsplit("/", 1)[1]
+    pipeline = {"AZURE_TENANT_ID": tenant, "AZURE_CLIENT_ID": parameters["client_id"]}
+    commands = [(block, {}) for block in blocks("sh") if not block.startswith("cargo test")]
+    for block in blocks("yaml"):
+        commands += [(line, pipeline) for line in re.findall(r"^\s*(?:- )?(?:run|bash): (.*)$", block, re.M)]
+    for block in blocks("json"):
+        text = json.dumps({**parameters, **json.loads(block)}).replace("'", "'\\''")
+        commands.append((f"printf '%s' '{text}' > p.json; MY_SECRET=$(cat secret.txt) entra-token client-creds p.json", {}))
+    assert len(commands) > 20, "the README has recipes"
+    sys.exit(not all([run(command, secret, variables) for command, variables in commands]))
+
+
+main()
