@@ -181,8 +181,9 @@ fn transport(transport: &Transport) -> String {
 
 /// A duration as a person writes it.
 pub(crate) fn seconds(duration: Duration) -> String {
-    match duration.as_secs_f64() {
-        1.0 => "1 second".to_owned(),
-        seconds => format!("{seconds} seconds"),
+    match (duration.as_secs(), duration.subsec_nanos()) {
+        (1, 0) => "1 second".to_owned(),
+        (whole, 0) => format!("{whole} seconds"),
+        _ => format!("{} seconds", duration.as_secs_f64()),
     }
 }

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use crate::crypto;
 use crate::error::{Error, Transport, TransportKind, Unreadable};
 use crate::redact::{self, Masks};
+use crate::secret::Secret;
 use crate::trust::{Authorities, NoAuthorities, Verifier};
 
 /// The largest body that is read, in bytes.
@@ -27,17 +28,17 @@ const RETRIES: u32 = 2;
 const BACKOFF: Duration = Duration::from_millis(400);
 
 /// How servers are reached.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) authorities: Authorities,
     /// The proxy for https, with its scheme.
-    pub(crate) proxy: Option<String>,
+    pub(crate) proxy: Option<Secret>,
     /// Hosts that are reached without it, separated by commas.
     pub(crate) no_proxy: Option<String>,
     /// The whole command's time limit, for messages.
     pub(crate) timeout: Duration,
     /// When the command's time is up.
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) deadline: Instant,
 }
 
 /// A whole answer.
@@ -112,12 +113,12 @@ impl Http {
     }
 
     fn has_time_for(&self, wait: Duration) -> bool {
-        self.options.deadline.is_none_or(|deadline| Instant::now() + wait < deadline)
+        // A server may ask for a wait that is beyond all time.
+        Instant::now().checked_add(wait).is_some_and(|end| end < self.options.deadline)
     }
 
     async fn within_deadline<T>(&self, host: &str, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let Some(deadline) = self.options.deadline else { return work.await };
-        match tokio::time::timeout_at(deadline, work).await {
+        match tokio::time::timeout_at(self.options.deadline, work).await {
             Ok(result) => result,
             Err(_) => Err(Error::TimedOut { after: self.options.timeout, doing: format!("waiting for {host}") }),
         }
@@ -165,13 +166,12 @@ impl Http {
 
     /// Sorts a failure: what may pass is worth another attempt, what TLS refuses is not.
     fn failed(&self, error: &reqwest::Error, host: &str) -> Result<Attempt, Error> {
-        let kind = kind(error);
         let detail = redact::foreign(&self.masks.apply(&innermost(error)));
         log::info!("{host}: {detail}");
+        let Some(kind) = kind(error) else { return Err(unreadable(host, format!("it is not HTTP ({detail})"))) };
         let transport = Box::new(Transport { host: host.to_owned(), kind, detail, correlation_id: None });
         match kind {
             TransportKind::Connect | TransportKind::Lost | TransportKind::NotFound => Ok(Attempt::Lost(transport)),
-            _ if is_malformed(error) => Err(unreadable(host, format!("it is not HTTP ({})", transport.detail))),
             _ => Err(Error::Transport(transport)),
         }
     }
@@ -205,7 +205,7 @@ fn build(options: &Options) -> Result<reqwest::Client, reqwest::Error> {
     if let Some(proxy) = &options.proxy {
         // This machine is never reached through a proxy: what is on it is not the proxy's to see.
         let no_proxy = format!("{},localhost,127.0.0.0/8,::1", options.no_proxy.as_deref().unwrap_or_default());
-        builder = builder.proxy(reqwest::Proxy::https(proxy)?.no_proxy(reqwest::NoProxy::from_string(&no_proxy)));
+        builder = builder.proxy(reqwest::Proxy::https(proxy.expose())?.no_proxy(reqwest::NoProxy::from_string(&no_proxy)));
     }
     builder.build()
 }
@@ -286,23 +286,21 @@ fn innermost(error: &reqwest::Error) -> String {
     chain(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
-/// Whether what came is no HTTP. The libraries below say so in words only.
-fn is_malformed(error: &reqwest::Error) -> bool {
-    chain(error).any(|cause| cause.to_string().starts_with("invalid HTTP"))
-}
-
-fn kind(error: &reqwest::Error) -> TransportKind {
+/// What kind of failure an error is; `None` where something answered, and not in HTTP. Below TLS the libraries tell kinds
+/// apart in words only.
+fn kind(error: &reqwest::Error) -> Option<TransportKind> {
     if let Some(tls) = chain(error).find_map(tls_error) {
-        return tls_kind(tls);
+        return Some(tls_kind(tls));
     }
     let said = chain(error).map(|cause| cause.to_string().to_ascii_lowercase()).collect::<Vec<_>>().join(": ");
+    let says = |words: &str| said.contains(words);
     match () {
-        () if said.contains("proxy authorization required") => TransportKind::ProxyCredentials,
-        () if said.contains("tunnel error") => TransportKind::Proxy,
-        () if said.contains("dns error") => TransportKind::NotFound,
-        () if is_malformed(error) => TransportKind::Tls,
-        () if error.is_connect() => TransportKind::Connect,
-        () => TransportKind::Lost,
+        () if says("proxy authorization required") => Some(TransportKind::ProxyCredentials),
+        () if says("tunnel error") => Some(TransportKind::Proxy),
+        () if says("dns error") => Some(TransportKind::NotFound),
+        () if error.is_connect() => Some(TransportKind::Connect),
+        () if says(": invalid ") || says("head is too large") || says("chunk") => None,
+        () => Some(TransportKind::Lost),
     }
 }
 

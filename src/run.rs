@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use crate::cli::args::{self, Action, Cli, ClientCreds, Color, Common, ErrorFormat, FormatName, Output};
 use crate::cli::input::{self, Limit};
 use crate::cli::layer::{Given, Layer, SecretSource};
+use crate::cli::network;
 use crate::cli::parameters::Parameters;
 use crate::cli::plan::{self, Plan};
 use crate::cli::usage::usage_error;
@@ -47,7 +48,7 @@ pub fn main() -> ExitCode {
 }
 
 fn act(cli: &Cli, terminal: &Terminal) -> Result<(), Error> {
-    let limit = Limit { deadline: Instant::now() + cli.common.timeout, timeout: cli.common.timeout };
+    let limit = Limit::from_now(cli.common.timeout);
     match &cli.action {
         Action::ClientCreds(command) => client_creds(command, &cli.common, terminal, limit),
     }
@@ -68,12 +69,15 @@ fn client_creds(command: &ClientCreds, common: &Common, terminal: &Terminal, lim
     }
     destination.check()?;
     check_standard_input(command.parameters.as_deref(), plan.secret.as_ref())?;
-    let (secret, place) = secret(plan.secret.as_ref(), common, &environment, terminal, limit)?;
-    let mut masks = Masks::default();
-    masks.add(&secret);
+    let (secret, place) = match &plan.secret {
+        Some(given) => (given_secret(given, &environment, limit)?, given.from.to_string()),
+        None => (asked_secret(common, terminal)?, "the terminal".to_owned()),
+    };
+    // A person takes the time that it takes; the network's begins now.
+    let limit = if plan.secret.is_some() { limit } else { Limit::from_now(common.timeout) };
+    let http = http(common, &environment, limit, &secret)?;
     let app = app(plan, secret);
     client_creds::check(&app, &place)?;
-    let http = Http::new(http_options(common, &environment, limit, &mut masks)?, masks);
     let tokens = within_runtime(client_creds::acquire(&app, &http))?;
     report_lifetime(&tokens, terminal);
     let issued = Issued {
@@ -108,39 +112,28 @@ fn check_standard_input(parameters: Option<&Path>, secret: Option<&Given<SecretS
     }
 }
 
-/// The client's secret, and the place it came from; asked for where nobody gave it and a person can be asked.
-fn secret(
-    given: Option<&Given<SecretSource>>,
-    common: &Common,
-    environment: &Env,
-    terminal: &Terminal,
-    limit: Limit,
-) -> Result<(Secret, String), Error> {
-    if let Some(given) = given {
-        let place = given.from.to_string();
-        if let SecretSource::Literal(literal) = &given.value
-            && plan::is_placeholder(literal.expose())
-        {
-            let error = UsageError::new(format!("the client secret of {place} is still a sample's placeholder"));
-            return Err(error
-                .fix("put the secret's value in its place, or say where it is: {\"env\": \"NAME\"}, {\"file\": \"PATH\"}")
-                .into());
-        }
-        let secret = input::read_secret(&given.value, &place, environment, limit)?;
-        return Ok((secret, place));
+fn given_secret(given: &Given<SecretSource>, environment: &Env, limit: Limit) -> Result<Secret, Error> {
+    let place = given.from.to_string();
+    let secret = input::read_secret(&given.value, &place, environment, limit)?;
+    if plan::is_placeholder(secret.expose()) {
+        let error = UsageError::new(format!("the client secret of {place} is still a sample's placeholder"));
+        return Err(error.fix("put the secret's value in its place, or say where it is: {\"env\": \"NAME\"}, {\"file\": \"PATH\"}").into());
     }
+    Ok(secret)
+}
+
+/// Asks for the secret that nobody gave, where there is a person to ask.
+fn asked_secret(common: &Common, terminal: &Terminal) -> Result<Secret, Error> {
     if common.no_input || !terminal::can_ask() {
-        return Err(UsageError::new("no client secret is given")
+        let error = UsageError::new("no client secret is given");
+        return Err(error
             .fix("give it with --secret-file PATH (- is standard input), \"secret\" in the parameters, AZURE_CLIENT_SECRET or ARM_CLIENT_SECRET; on a terminal it is asked for")
             .into());
     }
-    match terminal.ask_secret("Client secret") {
-        Ok(secret) => Ok((secret, "the terminal".to_owned())),
-        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Err(Error::Interrupted { signal: INTERRUPT }),
-        Err(error) => {
-            Err(UsageError::new(format!("no client secret could be asked for: {error}")).fix("give it with --secret-file PATH").into())
-        }
-    }
+    terminal.ask_secret("Client secret").map_err(|error| match error.kind() {
+        std::io::ErrorKind::Interrupted => Error::Interrupted { signal: INTERRUPT },
+        _ => UsageError::new(format!("no client secret could be asked for: {error}")).fix("give it with --secret-file PATH").into(),
+    })
 }
 
 fn chosen_format(output: &Output, environment: &Env) -> Result<Format, UsageError> {
@@ -186,50 +179,27 @@ fn destination(output: &Output) -> Destination {
     }
 }
 
-fn http_options(common: &Common, environment: &Env, limit: Limit, masks: &mut Masks) -> Result<http::Options, UsageError> {
-    let mut authorities = Authorities {
-        bundle: path_in(environment, env::SSL_CERT_FILE),
-        folder: path_in(environment, env::SSL_CERT_DIR),
-        ..Authorities::default()
-    };
-    if let Some(path) = &common.ca_file {
-        authorities.extra = trust::read_ca_file(path).map_err(|why| {
-            let name = crate::redact::foreign(&path.to_string_lossy());
-            UsageError::new(format!("the file {name} of --ca-file cannot be used: {why}"))
-                .fix("name a PEM file with the certificates of the authorities to trust")
-        })?;
+/// The network, with what must not be seen of it.
+fn http(common: &Common, environment: &Env, limit: Limit, secret: &Secret) -> Result<Http, Error> {
+    let network = network::network(common.proxy.as_deref(), environment)?;
+    let mut masks = Masks::default();
+    masks.add(secret);
+    if let Some(password) = &network.proxy_password {
+        masks.add(password);
     }
-    let (proxy, origin) = match &common.proxy {
-        Some(proxy) => (Some(proxy.clone()), "--proxy"),
-        None => match environment.either_case(env::HTTPS_PROXY) {
-            Some(proxy) => (Some(proxy), env::HTTPS_PROXY.0),
-            None => (environment.either_case(env::ALL_PROXY), env::ALL_PROXY.0),
-        },
-    };
-    let proxy = proxy.map(|proxy| check_proxy(&proxy, origin, masks)).transpose()?;
-    let no_proxy = environment.either_case(env::NO_PROXY);
-    Ok(http::Options { authorities, proxy, no_proxy, timeout: limit.timeout, deadline: Some(limit.deadline.into()) })
+    let extra = common.ca_file.as_deref().map_or_else(|| Ok(Vec::new()), |path| ca_file(path, limit))?;
+    let authorities = Authorities { extra, bundle: network.bundle, folder: network.folder };
+    let (proxy, no_proxy) = (network.proxy, network.no_proxy);
+    Ok(Http::new(http::Options { authorities, proxy, no_proxy, timeout: limit.timeout, deadline: limit.deadline.into() }, masks))
 }
 
-fn path_in(environment: &Env, variable: env::Variable) -> Option<std::path::PathBuf> {
-    environment.get(variable).ok().flatten().map(Into::into)
-}
-
-/// A proxy's address, complete; what stands before its `@` is a secret.
-fn check_proxy(proxy: &str, origin: &str, masks: &mut Masks) -> Result<String, UsageError> {
-    let address = if proxy.contains("://") { proxy.to_owned() } else { format!("http://{proxy}") };
-    let Some(url) = url::Url::parse(&address).ok().filter(url::Url::has_host) else {
-        return Err(UsageError::new(format!("the proxy of {origin} is not a URL")).fix("write it as http://HOST:PORT"));
-    };
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(UsageError::new(format!("the proxy of {origin} is of a kind that is not supported: {}", url.scheme()))
-            .fix("use an http or https proxy"));
-    }
-    if let Some(password) = url.password() {
-        masks.add(&Secret::new(password.to_owned()));
-    }
-    log::info!("proxy {}://{} (from {origin})", url.scheme(), url.host_str().unwrap_or_default());
-    Ok(address)
+fn ca_file(path: &Path, limit: Limit) -> Result<trust::Certificates, Error> {
+    let pem = input::read_ca_file(path, limit)?;
+    trust::certificates(&pem).map_err(|why| {
+        let name = crate::redact::foreign(&path.to_string_lossy());
+        let error = UsageError::new(format!("the file {name} of --ca-file cannot be used: {why}"));
+        error.fix("name a PEM file with the certificates of the authorities to trust").into()
+    })
 }
 
 fn report_lifetime(tokens: &TokenSet, terminal: &Terminal) {

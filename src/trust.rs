@@ -14,11 +14,14 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error as TlsError, OtherError, RootCertStore, SignatureScheme};
 
+/// Certificates of authorities.
+pub(crate) type Certificates = Vec<CertificateDer<'static>>;
+
 /// Authorities beside or in place of the platform's.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Authorities {
     /// Believed in addition (`--ca-file`).
-    pub(crate) extra: Vec<CertificateDer<'static>>,
+    pub(crate) extra: Certificates,
     /// Takes the place of the platform's bundle (`SSL_CERT_FILE`).
     pub(crate) bundle: Option<PathBuf>,
     /// Takes the place of the platform's folder (`SSL_CERT_DIR`).
@@ -30,10 +33,12 @@ pub(crate) struct Authorities {
 #[error("no certificate authorities were found")]
 pub(crate) struct NoAuthorities;
 
-/// Reads the certificates of a PEM file, or says in a fragment why it has none.
-pub(crate) fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let pem = std::fs::read(path).map_err(|error| error.to_string())?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+/// The largest file of the platform's store that is read, in bytes.
+const STORE_FILE_LIMIT: u64 = 16 << 20;
+
+/// The certificates of a PEM file, or what is wrong with it, as a fragment.
+pub(crate) fn certificates(pem: &[u8]) -> Result<Certificates, String> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let certificates = certificates.map_err(|_| "it is not a PEM file of certificates".to_owned())?;
     if certificates.is_empty() {
         return Err("it holds no certificate in PEM form".to_owned());
@@ -43,6 +48,14 @@ pub(crate) fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
         roots.add(certificate.clone()).map_err(|_| "it holds a certificate that cannot be parsed".to_owned())?;
     }
     Ok(certificates)
+}
+
+/// The certificates in a file of the platform's store. What is no plain file of a sensible size, or cannot be read, holds none.
+fn stored(path: &Path) -> Certificates {
+    let is_plain = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= STORE_FILE_LIMIT);
+    // Read whole, because reading by lines takes five times as long.
+    let pem = if is_plain { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
+    CertificateDer::pem_slice_iter(&pem).flatten().collect()
 }
 
 /// Checks servers' certificates for TLS: by the authorities of `--ca-file`, then by the platform's, each loaded when the
@@ -129,10 +142,8 @@ impl Verifier {
         self.authorities.bundle.is_some() || self.authorities.folder.is_some()
     }
 
-    /// What one file holds. Read whole, because reading by lines takes five times as long; one that cannot be read holds nothing.
     fn file(&self, path: Option<&Path>) -> Result<Checker, TlsError> {
-        let pem = path.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
-        roots_verifier(CertificateDer::pem_slice_iter(&pem).flatten(), &self.provider)
+        roots_verifier(path.map(stored).unwrap_or_default(), &self.provider)
     }
 }
 
@@ -150,8 +161,7 @@ impl Verifier {
         let named = self.authorities.folder.clone();
         let folder = if self.is_store_named() { named } else { openssl_probe::probe().cert_dir.into_iter().next() };
         let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok());
-        let files = entries.into_iter().flatten().flatten().filter_map(|entry| std::fs::read(entry.path()).ok());
-        let certificates: Vec<_> = files.flat_map(|pem| CertificateDer::pem_slice_iter(&pem).flatten().collect::<Vec<_>>()).collect();
+        let certificates = entries.into_iter().flatten().flatten().flat_map(|entry| stored(&entry.path()));
         roots_verifier(certificates, &self.provider)
     }
 }

@@ -17,6 +17,8 @@ use crate::secret::Secret;
 
 /// The largest parameters file, in bytes.
 const PARAMETERS_LIMIT: usize = 1 << 20;
+/// The largest file of certificate authorities, in bytes: a system's whole bundle is a quarter of a megabyte.
+const CA_FILE_LIMIT: usize = 16 << 20;
 /// The largest secret, in bytes.
 const SECRET_LIMIT: usize = 64 << 10;
 
@@ -25,6 +27,23 @@ const SECRET_LIMIT: usize = 64 << 10;
 pub(crate) struct Limit {
     pub(crate) deadline: Instant,
     pub(crate) timeout: Duration,
+}
+
+impl Limit {
+    pub(crate) fn from_now(timeout: Duration) -> Limit {
+        Limit { deadline: Instant::now() + timeout, timeout }
+    }
+}
+
+/// Reads the file of `--ca-file`.
+pub(crate) fn read_ca_file(path: &Path, limit: Limit) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let name = crate::redact::foreign(&path.to_string_lossy());
+    let read = read_source(&SecretSource::File(path.to_owned()), CA_FILE_LIMIT, limit, &name);
+    read.map(|(pem, _)| pem).map_err(|problem| match problem {
+        Problem::Failed(error) => error,
+        Problem::Unreadable(why) => UsageError::new(format!("the file {name} of --ca-file cannot be used: {why}")).into(),
+        Problem::TooLarge => UsageError::new(format!("the file {name} of --ca-file is larger than {CA_FILE_LIMIT} bytes")).into(),
+    })
 }
 
 /// Reads a parameters file (`-` is standard input), and warns where it holds a secret that others can read.

@@ -3,6 +3,7 @@
 pub(crate) mod args;
 pub(crate) mod input;
 pub(crate) mod layer;
+pub(crate) mod network;
 pub(crate) mod parameters;
 pub(crate) mod plan;
 pub(crate) mod usage;

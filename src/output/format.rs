@@ -64,7 +64,7 @@ pub(crate) fn render(format: &Format, issued: &Issued, now: SystemTime) -> Secre
 }
 
 fn lines(value: &serde_json::Value) -> Zeroizing<String> {
-    Zeroizing::new(format!("{value:#}\n"))
+    Zeroizing::new(super::report::ascii(&format!("{value:#}\n")))
 }
 
 fn json(issued: &Issued, now: SystemTime) -> serde_json::Value {

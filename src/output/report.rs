@@ -7,6 +7,9 @@ use crate::error::Error;
 use crate::redact::foreign;
 use crate::{exit, hint};
 
+/// The longest claims challenge that is passed on, in bytes. Entra's have some hundred.
+const CLAIMS_LIMIT: usize = 8 << 10;
+
 /// The parts of a report, for a person: a headline, and labelled lines below it.
 pub(crate) struct Text {
     pub(crate) headline: String,
@@ -50,7 +53,7 @@ pub(crate) fn json(error: &Error, warnings: &[String]) -> String {
         "timestamp": ids.timestamp,
         "suberror": refusal.and_then(|refusal| refusal.suberror.as_deref()).map(foreign),
         // Handed back to the platform as it is, so it is not shortened; JSON escapes what a terminal must not see.
-        "claims": refusal.and_then(|refusal| refusal.claims.as_deref()),
+        "claims": refusal.and_then(|refusal| refusal.claims.as_deref()).filter(|claims| claims.len() <= CLAIMS_LIMIT),
         "exit_code": exit::code(error),
         "retry_after": retry_after,
     });
@@ -60,11 +63,11 @@ pub(crate) fn json(error: &Error, warnings: &[String]) -> String {
     ascii(&object.to_string())
 }
 
-/// JSON with everything beyond ASCII escaped, so that no terminal and no log can misread it.
+/// JSON, on one line or several, with everything beyond ASCII escaped, so that no terminal and no log can misread it.
 pub(crate) fn ascii(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for character in json.chars() {
-        if matches!(character, ' '..='~') {
+        if matches!(character, '\n' | ' '..='~') {
             out.push(character);
         } else {
             for unit in character.encode_utf16(&mut [0; 2]) {

@@ -53,6 +53,9 @@ fn an_answer_that_is_not_what_it_claims_is_refused() {
         (token(&[("token_type", json!("mac"))]), "not Bearer"),
         (token(&[("token_type", Value::Null)]), "no token_type"),
         (token(&[("expires_in", json!({}))]), "not what it should be"),
+        (Misbehaviour::Raw([b"HTTP/1.1 200 OK\r\n".as_slice(), &b"a: b\r\n".repeat(1_000), b"\r\n{}"].concat()), "not HTTP"),
+        (Misbehaviour::Raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n".to_vec()), "not HTTP"),
+        (Misbehaviour::Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}}".to_vec()), "not HTTP"),
         (Misbehaviour::Raw(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()), "not HTTP"),
     ] {
         let ran = run(misbehaviour, &[]);
@@ -148,6 +151,8 @@ fn a_wait_that_does_not_fit_ends_the_command_at_once_and_says_until_when() {
     let object: Value = serde_json::from_str(&ran.stderr).unwrap();
     assert_eq!((&object["retry_after"], &object["exit_code"]), (&json!(60), &json!(5)));
     assert_eq!(tenant.requests().len(), 2, "nothing was asked again");
+    tenant.next(status(503, &[("retry-after", "18446744073709551615")], ""));
+    sandbox.client_creds(&tenant, []).refused(5).says("try again in 18446744073709551615 seconds");
     tenant.next(status(503, &[("retry-after", "Fri, 31 Dec 2100 23:59:59 GMT")], ""));
     sandbox.client_creds(&tenant, []).refused(5).says("at 2100-12-31 23:59:59Z");
 }

@@ -130,3 +130,25 @@ fn standard_output_that_is_full_is_exit_7_and_one_that_is_gone_is_success() {
     let output = command().stdout(writer).stderr(std::process::Stdio::piped()).output().unwrap();
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
 }
+
+#[test]
+fn colours_are_for_those_who_ask_or_look() {
+    let sandbox = Sandbox::new();
+    for (arguments, coloured) in
+        [(&["x"][..], false), (&["client-creds", "--color", "always"], true), (&["client-creds", "--color", "never"], false)]
+    {
+        assert_eq!(sandbox.run(arguments).stderr.contains('\u{1b}'), coloured, "{arguments:?}");
+    }
+    let shown = |environment: &str| {
+        let line = format!("{environment} {} client-creds", env!("CARGO_BIN_EXE_entra-token"));
+        let output = Command::new("script")
+            .args(["-qec", &line, "/dev/null"])
+            .env("TERM", "xterm")
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(shown("").contains("\u{1b}[1m"), "on a terminal errors stand out");
+    assert!(!shown("NO_COLOR=1").contains('\u{1b}') && !shown("TERM=dumb").contains('\u{1b}'));
+}

@@ -1,0 +1,107 @@
+//! What every flow does with the platform: find the endpoint, send a request, read what comes back as an answer or an error.
+
+use url::Url;
+use uuid::Uuid;
+
+use crate::crypto;
+use crate::entra::authority::Authority;
+use crate::entra::discovery;
+use crate::entra::grant::{self, Request};
+use crate::entra::refusal::{self, Refusal};
+use crate::entra::reply::Reply;
+use crate::entra::scope::Scopes;
+use crate::entra::token::{self, ReplyError, TokenSet};
+use crate::error::{Error, Refused, Unavailable, Unreadable};
+use crate::http::{Answer, Http};
+
+/// One acquisition: the network, who asks for what, and the id that the platform's logs know it by.
+pub(super) struct Exchange<'a> {
+    pub(super) http: &'a Http,
+    pub(super) authority: &'a Authority,
+    pub(super) client_id: &'a str,
+    pub(super) scopes: &'a Scopes,
+    pub(super) request_id: Uuid,
+}
+
+impl<'a> Exchange<'a> {
+    /// # Errors
+    ///
+    /// `Internal` when the system has no randomness.
+    pub(super) fn new(http: &'a Http, authority: &'a Authority, client_id: &'a str, scopes: &'a Scopes) -> Result<Exchange<'a>, Error> {
+        let request_id = crypto::random_id().map_err(|error| Error::Internal(error.to_string()))?;
+        log::info!("client-request-id {request_id}");
+        Ok(Exchange { http, authority, client_id, scopes, request_id })
+    }
+
+    /// The token endpoint: built where the kind of authority allows it, else asked for.
+    pub(super) async fn token_endpoint(&self) -> Result<Url, Error> {
+        if let Some(endpoint) = self.authority.token_endpoint() {
+            return Ok(endpoint);
+        }
+        let document = self.authority.openid_document();
+        log::info!("asking {document} where the token endpoint is");
+        let reply = self.send(&grant::document_request(&document, self.request_id)).await?;
+        if let Some(refusal) = refusal::refusal(&reply) {
+            return Err(self.refused(refusal));
+        }
+        let endpoint = match reply.status {
+            200 => discovery::token_endpoint(&reply, self.authority),
+            status => Err(format!("it has no OpenID document at {} (status {status})", document.path())),
+        };
+        endpoint.map_err(|what| self.unreadable(&document, &what))
+    }
+
+    /// Sends a token request and reads the tokens from the reply.
+    pub(super) async fn tokens(&self, endpoint: &Url, request: &Request) -> Result<TokenSet, Error> {
+        log::info!("asking {endpoint} for a token");
+        let reply = self.send(request).await?;
+        token::tokens(&reply).map_err(|error| match error {
+            ReplyError::Refused(refusal) => self.refused(*refusal),
+            ReplyError::Unreadable(what) => self.unreadable(endpoint, &what),
+        })
+    }
+
+    async fn send(&self, request: &Request) -> Result<Reply, Error> {
+        let answer = self.http.send(request).await.map_err(|error| self.with_id(error))?;
+        let busy = answer.is_busy();
+        let Answer { status, retry_after, body, received_at } = answer;
+        let reply = Reply { status, body, received_at };
+        if !busy {
+            return Ok(reply);
+        }
+        let refusal = refusal::refusal(&reply).map(|refusal| refusal.masked(self.http.masks()));
+        let host = request.uri().authority().map_or_else(|| self.authority.host().to_owned(), ToString::to_string);
+        let correlation_id = Some(self.request_id.to_string());
+        Err(Error::Unavailable(Box::new(Unavailable { host, status, retry_after, refusal, correlation_id })))
+    }
+
+    fn refused(&self, refusal: Refusal) -> Error {
+        let mut refusal = refusal.masked(self.http.masks());
+        refusal.correlation_id.get_or_insert_with(|| self.request_id.to_string());
+        Error::Refused(Box::new(Refused {
+            refusal,
+            authority: self.authority.address().as_str().trim_end_matches('/').to_owned(),
+            client_id: self.client_id.to_owned(),
+            tenant: self.authority.tenant().unwrap_or_else(|| self.authority.host()).to_owned(),
+            scope: self.scopes.to_string(),
+        }))
+    }
+
+    fn unreadable(&self, url: &Url, what: &str) -> Error {
+        let host = url.host_str().unwrap_or_default();
+        let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let what = self.http.masks().apply(what);
+        Error::Unreadable(Box::new(Unreadable { host, what, correlation_id: Some(self.request_id.to_string()) }))
+    }
+
+    /// The platform's logs know an exchange by the id that was sent, whatever came back.
+    fn with_id(&self, mut error: Error) -> Error {
+        let slot = match &mut error {
+            Error::Transport(transport) => &mut transport.correlation_id,
+            Error::Unreadable(unreadable) => &mut unreadable.correlation_id,
+            _ => return error,
+        };
+        *slot = Some(self.request_id.to_string());
+        error
+    }
+}
