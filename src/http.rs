@@ -5,6 +5,7 @@
 
 use std::cell::OnceCell;
 use std::error::Error as StdError;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -201,6 +202,8 @@ fn build(options: &Options) -> Result<reqwest::Client, reqwest::Error> {
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
+        // This name means this machine (RFC 6761 section 6.3), whatever a name service says: plain http is allowed there.
+        .resolve_to_addrs("localhost", &[(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()])
         .no_proxy();
     if let Some(proxy) = &options.proxy {
         // This machine is never reached through a proxy: what is on it is not the proxy's to see.

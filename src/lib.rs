@@ -22,10 +22,10 @@
 //!
 //! # Which way imports run
 //!
-//! One way, and CI holds it. `run` may use everything. `flow` uses `entra`, `http`, `crypto`, `terminal`.
-//! `cli`, `output` and `hint` use only `entra`, `env`, `secret`, `redact`, `error`, `exit`. `http`, `trust`, `crypto` and
-//! `terminal` know nothing of Entra. `entra` imports nothing but `secret`. Nothing imports `run`, and `flow`
-//! never imports `cli`.
+//! One way, and CI holds it. `run` may use everything. `flow` uses `entra`, `http`, `crypto`, `error` and never `cli`.
+//! `cli`, `output` and `hint` use only `entra`, `env`, `secret`, `redact`, `error`, `exit` and each other's `hint`; they do
+//! not know `http`. `http`, `trust`, `crypto` and `terminal` know nothing of Entra. `entra` uses only `secret` and `redact`.
+//! Nothing imports `run`.
 
 mod cli;
 mod crypto;

@@ -64,8 +64,8 @@ impl Terminal {
         let mut error = io::stderr().lock();
         // A question that cannot be shown can still be answered.
         let _ = write!(error, "{}: ", printable(question)).and_then(|()| error.flush());
-        let answer = rpassword::read_password();
-        let _ = writeln!(error);
+        // It ends the line itself, unless there was no answer.
+        let answer = rpassword::read_password().inspect_err(|_| drop(writeln!(error)));
         answer.map(Secret::new)
     }
 

@@ -150,11 +150,13 @@ pub(crate) enum ErrorFormat {
     Json,
 }
 
+/// Lines of less than 80 columns: a line that is wrapped cannot be pasted.
 const EXAMPLES: &str = "\
 Examples:
   entra-token client-creds parameters.json
-  entra-token client-creds --tenant-id contoso.onmicrosoft.com --client-id ID --secret-file secret.txt --resource graph
-  entra-token client-creds parameters.json -o curl | curl -K - https://graph.microsoft.com/v1.0/users
+  entra-token client-creds --resource graph          (the app from AZURE_*)
+  entra-token client-creds p.json --resource databricks -o json --out-file t.json
+  entra-token client-creds p.json -o curl | curl -K - https://api.example/v1
 ";
 
 /// The tree of commands. The options of each are built when it is chosen, not before.
