@@ -6,7 +6,8 @@
 //!
 //! | module | what is there |
 //! |---|---|
-//! | `run` | one command from start to end; the only place that builds an async runtime |
+//! | `run` | one command from start to end |
+//! | `process` | the process's memory and signals; the only place that builds an async runtime |
 //! | `cli` | the command line as typed, the parameters file, and `plan`: flags + file + environment become one `Plan` (pure: precedence lives there only) |
 //! | `flow` | one file a flow, named as its command; each reads top-down as the order of events |
 //! | `entra` | the protocol, pure: authorities, scopes, requests, replies, refusals. No IO, no clock, no randomness |
@@ -24,7 +25,7 @@
 //!
 //! One way, and CI holds it. `run` may use everything. `flow` uses `entra`, `http`, `crypto`, `error` and never `cli`.
 //! `cli`, `output` and `hint` use only `entra`, `env`, `secret`, `redact`, `error`, `exit` and each other's `hint`; they do
-//! not know `http`. `http`, `trust`, `crypto` and `terminal` know nothing of Entra. `entra` uses only `secret` and `redact`.
+//! not know `http`. `http`, `trust`, `crypto`, `process` and `terminal` know nothing of Entra. `entra` uses only `secret` and `redact`.
 //! Nothing imports `run`.
 
 mod cli;
@@ -37,6 +38,7 @@ mod flow;
 mod hint;
 mod http;
 mod output;
+mod process;
 mod redact;
 mod run;
 mod secret;

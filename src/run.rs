@@ -1,4 +1,4 @@
-//! One command, from start to end. The only place that builds an async runtime, and only when a request has to be made.
+//! One command, from start to end.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -22,6 +22,7 @@ use crate::http::{self, Http};
 use crate::output::deliver::Destination;
 use crate::output::format::{self, Format, Issued, Source};
 use crate::output::report;
+use crate::process;
 use crate::redact::Masks;
 use crate::secret::Secret;
 use crate::terminal::{self, Terminal};
@@ -31,7 +32,7 @@ use crate::trust::{self, Authorities};
 #[must_use]
 pub fn main() -> ExitCode {
     terminal::report_bugs_without_their_values(exit::OTHER);
-    keep_memory_private();
+    process::keep_memory_private();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let cli = match args::parse(arguments.clone()) {
         Ok(cli) => cli,
@@ -78,7 +79,7 @@ fn client_creds(command: &ClientCreds, common: &Common, terminal: &Terminal, lim
     let http = http(common, &environment, limit, &secret)?;
     let app = app(plan, secret);
     client_creds::check(&app, &place)?;
-    let tokens = within_runtime(client_creds::acquire(&app, &http))?;
+    let tokens = process::within_runtime(client_creds::acquire(&app, &http))?;
     report_lifetime(&tokens, terminal);
     let issued = Issued {
         tokens,
@@ -131,7 +132,7 @@ fn asked_secret(common: &Common, terminal: &Terminal) -> Result<Secret, Error> {
             .into());
     }
     terminal.ask_secret("Client secret").map_err(|error| match error.kind() {
-        std::io::ErrorKind::Interrupted => Error::Interrupted { signal: INTERRUPT },
+        std::io::ErrorKind::Interrupted => Error::Interrupted { signal: process::INTERRUPT },
         _ => UsageError::new(format!("no client secret could be asked for: {error}")).fix("give it with --secret-file PATH").into(),
     })
 }
@@ -209,47 +210,6 @@ fn report_lifetime(tokens: &TokenSet, terminal: &Terminal) {
     }
 }
 
-/// SIGINT's number.
-const INTERRUPT: u8 = 2;
-
-/// Runs a flow to its end, or until a signal ends it.
-fn within_runtime<T>(flow: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::Internal(format!("no runtime could be started: {error}")))?;
-    let result = runtime.block_on(async {
-        tokio::select! {
-            result = flow => result,
-            signal = interruption() => Err(Error::Interrupted { signal }),
-        }
-    });
-    // A name that is being looked up cannot be called off, and nobody waits for it.
-    runtime.shutdown_background();
-    result
-}
-
-/// Waits for a signal that ends the command, and gives its number.
-#[cfg(unix)]
-async fn interruption() -> u8 {
-    use tokio::signal::unix::{SignalKind, signal};
-    const TERMINATE: u8 = 15;
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
-        // Without handlers the signals do what they always do.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => INTERRUPT,
-        _ = terminate.recv() => TERMINATE,
-    }
-}
-
-#[cfg(not(unix))]
-async fn interruption() -> u8 {
-    match tokio::signal::ctrl_c().await {
-        Ok(()) => INTERRUPT,
-        Err(_) => std::future::pending().await,
-    }
-}
-
 /// Says how the command ended.
 fn end(terminal: &Terminal, result: Result<(), Error>) -> ExitCode {
     let warnings = terminal.take_warnings();
@@ -292,17 +252,3 @@ fn use_color(color: Color) -> bool {
         Color::Auto => terminal::shows_to_person() && set(env::NO_COLOR).is_none() && set(env::TERM).as_deref() != Some("dumb"),
     }
 }
-
-/// No core file and no debugger of the same user shall see a secret in this process.
-#[cfg(unix)]
-fn keep_memory_private() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let maximum = getrlimit(Resource::Core).maximum;
-    // Where the system does not let us, the command still works.
-    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
-}
-
-#[cfg(not(unix))]
-fn keep_memory_private() {}

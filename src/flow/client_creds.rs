@@ -47,14 +47,14 @@ pub(crate) async fn acquire(app: &App, http: &Http) -> Result<TokenSet, Error> {
 pub(crate) fn check(app: &App, place: &str) -> Result<(), UsageError> {
     let ClientAuth::Secret(secret) = &app.auth;
     match client_auth::flaw(secret) {
-        Some(Flaw::Empty) => Err(UsageError::new(format!("the client secret of {place} is empty"))),
+        Some(Flaw::Empty) => Err(UsageError::new(format!("the client secret from {place} is empty"))),
         Some(Flaw::ControlCharacter) => {
-            Err(UsageError::new(format!("the client secret of {place} has a line break or another control character in it"))
+            Err(UsageError::new(format!("the client secret from {place} has a line break or another control character in it"))
                 .fix("give the secret's value alone, on one line"))
         }
         // Other providers may well have GUIDs for secrets.
         Some(Flaw::LooksLikeAnId) if !matches!(app.authority.kind(), Kind::AdFs | Kind::Oidc | Kind::Other) => {
-            Err(UsageError::new(format!("the client secret of {place} looks like a secret's id: it is a GUID"))
+            Err(UsageError::new(format!("the client secret from {place} looks like a secret's id: it is a GUID"))
                 .why("the portal shows each secret's value once, and its id for ever")
                 .fix("use the value; if nobody has it, make a new secret under \"Certificates & secrets\" of the app registration"))
         }

@@ -1,0 +1,63 @@
+//! The process: its memory, its signals, and the runtime that a flow runs in.
+
+use crate::error::Error;
+
+/// No core file and no debugger of the same user shall see a secret in this process.
+#[cfg(unix)]
+pub(crate) fn keep_memory_private() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Core).maximum;
+    // Where the system does not let us, the command still works.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
+#[cfg(not(unix))]
+pub(crate) fn keep_memory_private() {}
+
+/// SIGINT's number.
+pub(crate) const INTERRUPT: u8 = 2;
+
+/// Runs a flow to its end, or until a signal ends it. An async runtime is built here and nowhere else, so a command that asks
+/// nobody has none.
+///
+/// # Errors
+///
+/// The flow's own, or `Interrupted`.
+pub(crate) fn within_runtime<T>(flow: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::Internal(format!("no runtime could be started: {error}")))?;
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = flow => result,
+            signal = interruption() => Err(Error::Interrupted { signal }),
+        }
+    });
+    // A name that is being looked up cannot be called off, and nobody waits for it.
+    runtime.shutdown_background();
+    result
+}
+
+/// Waits for a signal that ends the command, and gives its number.
+#[cfg(unix)]
+async fn interruption() -> u8 {
+    use tokio::signal::unix::{SignalKind, signal};
+    const TERMINATE: u8 = 15;
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        // Without handlers the signals do what they always do.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => INTERRUPT,
+        _ = terminate.recv() => TERMINATE,
+    }
+}
+
+#[cfg(not(unix))]
+async fn interruption() -> u8 {
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => INTERRUPT,
+        Err(_) => std::future::pending().await,
+    }
+}
