@@ -143,7 +143,7 @@ impl Http {
         check_headers(status, &headers, host)?;
         let body = match read_body(response).await {
             Ok(Some(body)) => body,
-            Ok(None) => return Err(unreadable(host, format!("it is larger than {} bytes", BODY_LIMIT))),
+            Ok(None) => return Err(unreadable(host, format!("it is larger than {BODY_LIMIT} bytes"))),
             Err(error) => return self.failed(&error, host),
         };
         log::debug!("< {status} {}", self.masks.apply(&redact::json(&body)));
@@ -252,12 +252,11 @@ async fn read_body(mut response: reqwest::Response) -> Result<Option<Vec<u8>>, r
 /// `Retry-After` as seconds or as a date (RFC 9110 section 10.2.3).
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    match text.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => {
-            let date = jiff::fmt::rfc2822::parse(text).ok()?;
-            Some(SystemTime::from(date.timestamp()).duration_since(now).unwrap_or_default())
-        }
+    if let Ok(seconds) = text.parse() {
+        Some(Duration::from_secs(seconds))
+    } else {
+        let date = jiff::fmt::rfc2822::parse(text).ok()?;
+        Some(SystemTime::from(date.timestamp()).duration_since(now).unwrap_or_default())
     }
 }
 

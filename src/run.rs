@@ -72,7 +72,7 @@ fn client_creds(command: &ClientCreds, common: &Common, terminal: &Terminal, lim
     check_standard_input(command.parameters.as_deref(), plan.secret.as_ref())?;
     let (secret, place) = match &plan.secret {
         Some(given) => (given_secret(given, &environment, limit)?, given.from.to_string()),
-        None => (asked_secret(common, terminal)?, "the terminal".to_owned()),
+        None => (asked_secret(common)?, "the terminal".to_owned()),
     };
     // A person takes the time that it takes; the network's begins now.
     let limit = if plan.secret.is_some() { limit } else { Limit::from_now(common.timeout) };
@@ -124,14 +124,14 @@ fn given_secret(given: &Given<SecretSource>, environment: &Env, limit: Limit) ->
 }
 
 /// Asks for the secret that nobody gave, where there is a person to ask.
-fn asked_secret(common: &Common, terminal: &Terminal) -> Result<Secret, Error> {
+fn asked_secret(common: &Common) -> Result<Secret, Error> {
     if common.no_input || !terminal::can_ask() {
         let error = UsageError::new("no client secret is given");
         return Err(error
             .fix("give it with --secret-file PATH (- is standard input), \"secret\" in the parameters, AZURE_CLIENT_SECRET or ARM_CLIENT_SECRET; on a terminal it is asked for")
             .into());
     }
-    terminal.ask_secret("Client secret").map_err(|error| match error.kind() {
+    terminal::ask_secret("Client secret").map_err(|error| match error.kind() {
         std::io::ErrorKind::Interrupted => Error::Interrupted { signal: process::INTERRUPT },
         _ => UsageError::new(format!("no client secret could be asked for: {error}")).fix("give it with --secret-file PATH").into(),
     })
@@ -215,12 +215,12 @@ fn end(terminal: &Terminal, result: Result<(), Error>) -> ExitCode {
     let warnings = terminal.take_warnings();
     let Err(error) = result else {
         if !warnings.is_empty() {
-            terminal.json(&report::ascii(&serde_json::json!({ "warnings": warnings }).to_string()));
+            terminal::json(&report::ascii(&serde_json::json!({ "warnings": warnings }).to_string()));
         }
         return ExitCode::from(exit::OK);
     };
     if terminal.json {
-        terminal.json(&report::json(&error, &warnings));
+        terminal::json(&report::json(&error, &warnings));
     } else {
         let text = report::text(&error);
         terminal.error(&text.headline, &text.lines);

@@ -45,34 +45,34 @@ impl Terminal {
         }
     }
 
-    /// Writes one line that is JSON already.
-    pub(crate) fn json(&self, object: &str) {
-        line(object);
-    }
-
     /// The warnings that were held back.
     pub(crate) fn take_warnings(&self) -> Vec<String> {
         self.held.take()
-    }
-
-    /// Asks for a secret without showing what is typed.
-    ///
-    /// # Errors
-    ///
-    /// `Interrupted` for Ctrl-C; any other when there is no terminal to ask on.
-    pub(crate) fn ask_secret(&self, question: &str) -> io::Result<Secret> {
-        let mut error = io::stderr().lock();
-        // A question that cannot be shown can still be answered.
-        let _ = write!(error, "{}: ", printable(question)).and_then(|()| error.flush());
-        // It ends the line itself, unless there was no answer.
-        let answer = rpassword::read_password().inspect_err(|_| drop(writeln!(error)));
-        answer.map(Secret::new)
     }
 
     fn styled(&self, word: &str, color: AnsiColor) -> String {
         let style = if self.color { Style::new().bold().fg_color(Some(color.into())) } else { Style::new() };
         format!("{style}{word}{style:#}")
     }
+}
+
+/// Asks for a secret without showing what is typed.
+///
+/// # Errors
+///
+/// `Interrupted` for Ctrl-C; any other when there is no terminal to ask on.
+pub(crate) fn ask_secret(question: &str) -> io::Result<Secret> {
+    let mut error = io::stderr().lock();
+    // A question that cannot be shown can still be answered.
+    let _ = write!(error, "{}: ", printable(question)).and_then(|()| error.flush());
+    // It ends the line itself, unless there was no answer.
+    let answer = rpassword::read_password().inspect_err(|_| drop(writeln!(error)));
+    answer.map(Secret::new)
+}
+
+/// Writes one line that is JSON already.
+pub(crate) fn json(object: &str) {
+    line(object);
 }
 
 /// Whether standard input is a terminal, so that a person can be asked.

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::CertificateError::{BadSignature, UnknownIssuer};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -90,7 +91,6 @@ impl ServerCertVerifier for Verifier {
             verdict = checker.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
             // Only an unknown issuer can be known to the next: an expired certificate or another name stays what it is. A
             // signature that does not fit is an issuer's of the same name.
-            use rustls::CertificateError::{BadSignature, UnknownIssuer};
             if !matches!(verdict, Err(TlsError::InvalidCertificate(UnknownIssuer | BadSignature))) {
                 break;
             }

@@ -48,14 +48,14 @@ pub(crate) struct Client {
     /// What the token is for: a well-known name (graph, arm, databricks, ...), a URI or an app's id
     #[arg(long, value_name = "RESOURCE")]
     resource: Option<String>,
-    /// Scope, as in https://graph.microsoft.com/.default; may be repeated
-    #[arg(long, value_name = "SCOPE")]
+    /// Scopes (RFC 6749 section 3.3); each value may hold several.
+    #[arg(long, value_name = "SCOPE", help = "Scope, as in https://graph.microsoft.com/.default; may be repeated")]
     scope: Vec<String>,
     /// Cloud: public, usgov or china
     #[arg(long, value_name = "CLOUD")]
     cloud: Option<String>,
-    /// Authority, as in https://login.microsoftonline.com/TENANT
-    #[arg(long, value_name = "URL")]
+    /// Authority.
+    #[arg(long, value_name = "URL", help = "Authority, as in https://login.microsoftonline.com/TENANT")]
     authority: Option<String>,
     /// Issuer of another OpenID provider, in place of an authority
     #[arg(long, value_name = "URL")]
@@ -115,8 +115,8 @@ pub(crate) struct Common {
     /// PEM file of certificate authorities to trust beside the system's
     #[arg(long, global = true, value_name = "PEM")]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Proxy for https, as in http://proxy.example:8080 (else HTTPS_PROXY)
-    #[arg(long, global = true, value_name = "URL")]
+    /// Proxy for https; it may hold a password.
+    #[arg(long, global = true, value_name = "URL", help = "Proxy for https, as in http://proxy.example:8080 (else HTTPS_PROXY)")]
     pub(crate) proxy: Option<String>,
     /// Never ask on the terminal
     #[arg(long, global = true)]

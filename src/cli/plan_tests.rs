@@ -13,8 +13,8 @@ fn given<T>(flag: &'static str, value: T) -> Given<T> {
     Given { value, from: Origin::Flag(flag) }
 }
 
-fn text(flag: &'static str, value: &str) -> Option<Given<String>> {
-    Some(given(flag, value.to_owned()))
+fn text(flag: &'static str, value: &str) -> Given<String> {
+    given(flag, value.to_owned())
 }
 
 fn resolve(flags: &Layer, file: &str, environment: &[(&'static str, &'static str)]) -> Result<Plan, UsageError> {
@@ -41,8 +41,9 @@ fn flags_win_over_the_file_and_the_file_over_the_environment() {
         [("AZURE_TENANT_ID", "env.com"), ("AZURE_CLIENT_ID", "env-app"), ("AZURE_CLIENT_SECRET", "e"), ("ARM_CLIENT_ID", "arm-app")];
     let graph = "https://graph.microsoft.com/.default";
     let none = Layer::default();
-    let flags = Layer { client_id: text("--client-id", "flag-app"), tenant: text("--tenant-id", "flag.com"), ..Layer::default() };
-    let resource = Layer { resource: text("--resource", "sql"), ..Layer::default() };
+    let flags =
+        Layer { client_id: Some(text("--client-id", "flag-app")), tenant: Some(text("--tenant-id", "flag.com")), ..Layer::default() };
+    let resource = Layer { resource: Some(text("--resource", "sql")), ..Layer::default() };
     for (flags, file, expected) in [
         (&none, FULL, format!("login.microsoftonline.com/file.com file-app {graph}")),
         (&flags, FULL, format!("login.microsoftonline.com/flag.com flag-app {graph}")),
@@ -61,8 +62,8 @@ fn the_authority_is_one_unit_and_the_tenant_can_come_from_elsewhere() {
     let rest = r#""client_id": "a", "resource": "graph""#;
     let gov = "https://graph.microsoft.us/.default";
     let graph = "https://graph.microsoft.com/.default";
-    let cloud = Layer { cloud: text("--cloud", "usgov"), ..Layer::default() };
-    let tenant = Layer { tenant: text("--tenant-id", "flag.com"), ..Layer::default() };
+    let cloud = Layer { cloud: Some(text("--cloud", "usgov")), ..Layer::default() };
+    let tenant = Layer { tenant: Some(text("--tenant-id", "flag.com")), ..Layer::default() };
     let none = Layer::default();
     let b2c = r#""authority": "https://c.b2clogin.com/c.com/B2C_1_in""#;
     for (flags, file, environment, expected) in [
@@ -176,7 +177,7 @@ fn contradictions_are_errors_that_name_both_places() {
     ] {
         assert_eq!(outcome(&Layer::default(), &format!("{file}, {rest}"), environment), expected);
     }
-    let flags = Layer { tenant: text("--tenant-id", "t"), ..Layer::default() };
+    let flags = Layer { tenant: Some(text("--tenant-id", "t")), ..Layer::default() };
     let adfs = format!(r#""authority": "https://adfs.c.com/adfs", {rest}"#);
     assert_eq!(outcome(&flags, &adfs, &[]), r#"a tenant is given, and the authority of p.json line 1, "authority" has none"#);
 }
@@ -297,7 +298,7 @@ fn placeholders_are_told_from_values() {
 
 #[test]
 fn the_trace_says_where_each_setting_came_from() {
-    let flags = Layer { tenant: text("--tenant-id", "flag.com"), ..Layer::default() };
+    let flags = Layer { tenant: Some(text("--tenant-id", "flag.com")), ..Layer::default() };
     let plan = resolve(&flags, FULL, &[]).unwrap();
     assert_eq!(
         plan.origins,

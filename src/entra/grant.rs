@@ -36,7 +36,7 @@ impl TokenRequest<'_> {
     /// The POST. `client_info` and the headers are those of MSAL Python, so that the platform treats both alike.
     pub(crate) fn to_http(&self) -> Request {
         let (endpoint, id) = (self.endpoint, self.request_id);
-        request(http::Method::POST, endpoint, id, self.body())
+        request(&http::Method::POST, endpoint, id, self.body())
     }
 
     fn body(&self) -> Zeroizing<Vec<u8>> {
@@ -59,12 +59,12 @@ impl TokenRequest<'_> {
 
 /// The GET for an OpenID document.
 pub(crate) fn document_request(document: &Url, request_id: Uuid) -> Request {
-    request(http::Method::GET, document, request_id, Zeroizing::default())
+    request(&http::Method::GET, document, request_id, Zeroizing::default())
 }
 
-fn request(method: http::Method, url: &Url, request_id: Uuid, body: Zeroizing<Vec<u8>>) -> Request {
+fn request(method: &http::Method, url: &Url, request_id: Uuid, body: Zeroizing<Vec<u8>>) -> Request {
     let mut request = http::Request::builder()
-        .method(&method)
+        .method(method)
         .uri(url.as_str())
         .header(ACCEPT, "application/json")
         .header(ACCEPT_ENCODING, "identity")
@@ -73,7 +73,7 @@ fn request(method: http::Method, url: &Url, request_id: Uuid, body: Zeroizing<Ve
         .header("x-client-sku", env!("CARGO_PKG_NAME"))
         .header("x-client-ver", env!("CARGO_PKG_VERSION"))
         .header("x-client-os", std::env::consts::OS);
-    if method == http::Method::POST {
+    if *method == http::Method::POST {
         // The capability makes the platform answer 429 with Retry-After where it would otherwise let requests fail later.
         request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").header("x-ms-lib-capability", "retry-after, h429");
     }

@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_without_values() {
         #[derive(Debug, serde::Deserialize)]
-        #[allow(dead_code)]
+        #[expect(dead_code, reason = "it is there to be failed to read")]
         struct Wanted {
             access_token: String,
         }

@@ -29,7 +29,7 @@ pub(crate) enum ReplyError {
 }
 
 /// The longest lifetime that is believed.
-const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const YEAR: Duration = Duration::from_hours(8760);
 
 #[derive(serde::Deserialize)]
 struct Body {

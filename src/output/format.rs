@@ -74,7 +74,7 @@ fn json(issued: &Issued, now: SystemTime) -> serde_json::Value {
         "token_type": "Bearer",
         "expires_in": expires_at.map(|at| at.duration_since(now).unwrap_or_default().as_secs()),
         "expires_on": expires_at.map(unix),
-        "expires_at": expires_at.map(|at| rfc3339(at)),
+        "expires_at": expires_at.map(rfc3339),
         "scope": issued.tokens.scope.as_deref().unwrap_or(&issued.scope),
         "client_id": issued.client_id,
         "tenant_id": issued.tenant,

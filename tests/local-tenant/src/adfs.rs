@@ -78,7 +78,7 @@ fn issue(request: &Recorded, state: &State) -> Result<Value, Refusal> {
         "iss": access_token_issuer(request),
         "iat": now(),
         "nbf": now(),
-        "exp": now() + lifetime as i64,
+        "exp": now() + lifetime.cast_signed(),
         "apptype": "Confidential",
         "appid": app.client_id,
         "authmethod": "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password",

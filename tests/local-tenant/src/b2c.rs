@@ -114,7 +114,7 @@ impl Place<'_> {
     }
 
     fn success(&self, app: &App, organization: &Organization, audience: &str) -> Value {
-        let lifetime = self.state.directory.token_lifetime.as_secs() as i64;
+        let lifetime = self.state.directory.token_lifetime.as_secs().cast_signed();
         let token = self.state.signer.sign(&json!({
             "iss": self.issuer(organization),
             "exp": now() + lifetime,

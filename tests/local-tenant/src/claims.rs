@@ -23,7 +23,7 @@ pub(crate) fn of_app(subject: &Subject<'_>, request: &Recorded, directory: &Dire
         // Entra dates tokens back by five minutes, for receivers whose clocks are slow.
         "iat": now() - 300,
         "nbf": now() - 300,
-        "exp": now() + directory.token_lifetime.as_secs() as i64,
+        "exp": now() + directory.token_lifetime.as_secs().cast_signed(),
         "aio": base64url([guid().into_bytes(), guid().into_bytes()].concat()),
         "idtyp": "app",
         "oid": object,
@@ -70,7 +70,7 @@ fn version_2(subject: &Subject<'_>, request: &Recorded) -> Vec<(&'static str, Va
 
 /// Who issues version 1 tokens.
 pub(crate) fn issuer_1(host: &str, tenant: &str) -> String {
-    let sts = if host.ends_with(".cn") { "sts.chinacloudapi.cn" } else { "sts.windows.net" };
+    let sts = if matches!(host.rsplit_once('.'), Some((_, "cn"))) { "sts.chinacloudapi.cn" } else { "sts.windows.net" };
     format!("https://{sts}/{tenant}/")
 }
 

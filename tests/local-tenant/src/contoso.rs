@@ -192,9 +192,9 @@ fn registered(registration: Registration, tenant: &str) -> App {
 fn users() -> Vec<User> {
     [("Adele Vance", "AdeleV"), ("Grady Archie", "GradyA"), ("José Ünal", "JoseU"), ("李 雷", "LeiL"), ("Megan Bowen", "MeganB")]
         .into_iter()
-        .enumerate()
-        .map(|(index, (name, alias))| User {
-            id: format!("{:08x}-4f2a-4c1b-9d3e-5a6b7c8d9e0f", 0x8a5f_0001_u32 + index as u32),
+        .zip(0x8a5f_0001_u32..)
+        .map(|((name, alias), number)| User {
+            id: format!("{number:08x}-4f2a-4c1b-9d3e-5a6b7c8d9e0f"),
             display_name: name.to_owned(),
             user_principal_name: format!("{alias}@{TENANT_DOMAIN}"),
         })

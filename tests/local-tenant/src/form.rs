@@ -56,7 +56,7 @@ fn is_well_encoded(body: &[u8]) -> bool {
                 }
                 _ => return false,
             },
-            (b'%', _) | (0..=b' ' | 0x7f.., _) => return false,
+            (b'%' | 0..=b' ' | 0x7f.., _) => return false,
             _ => {
                 decoded.push(*first);
                 tail

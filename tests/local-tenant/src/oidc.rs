@@ -73,7 +73,7 @@ fn issue(issuer: &str, request: &Recorded, state: &State) -> Result<Value, (u16,
         "scope": scope,
         "iat": now(),
         "nbf": now(),
-        "exp": now() + lifetime as i64,
+        "exp": now() + lifetime.cast_signed(),
         "jti": guid().to_string(),
     }));
     Ok(json!({ "access_token": token, "token_type": "Bearer", "expires_in": lifetime, "scope": scope }))

@@ -75,7 +75,7 @@ impl Builder {
             connects: Mutex::default(),
             faults: Mutex::default(),
         });
-        let (stop, thread) = spawn(listeners, Arc::clone(&state))?;
+        let (stop, thread) = spawn(listeners, &state)?;
         Ok(Tenant { state, ca_file, stop: Some(stop), thread: Some(thread), _folder: folder })
     }
 }
@@ -83,12 +83,12 @@ impl Builder {
 type Running = (oneshot::Sender<()>, JoinHandle<()>);
 
 /// Serves on a thread of its own, with a runtime of its own, until told to stop.
-fn spawn(listeners: Listeners, state: Arc<State>) -> Result<Running, Box<dyn std::error::Error>> {
+fn spawn(listeners: Listeners, state: &Arc<State>) -> Result<Running, Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (stop, stopped) = oneshot::channel();
     {
         let _inside = runtime.enter();
-        listeners.serve(&state)?;
+        listeners.serve(state)?;
     }
     let thread = std::thread::Builder::new().name("local-tenant".to_owned()).spawn(move || {
         let _ = runtime.block_on(stopped);

@@ -112,17 +112,14 @@ fn shared_tenant(tenant: &str) -> Refusal {
 /// The error for a tenant that is not there, whose OAuth code depends on the endpoint.
 pub(crate) fn unknown_tenant(error: &'static str, tenant: &str) -> Refusal {
     let is_name = tenant.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
-    match is_name && (tenant.contains('.') || uuid::Uuid::parse_str(tenant).is_ok()) {
-        true => {
-            let text = format!(
-                "Tenant '{tenant}' not found. Check that the tenant id is right and that this is its cloud; a tenant without subscriptions may be gone."
-            );
-            Refusal::new(400, error, 90002, text)
-        }
-        false => {
-            let text = format!("The tenant identifier '{}' is neither an id nor a domain name.", tenant.escape_debug());
-            Refusal::new(400, error, 900023, text)
-        }
+    if is_name && tenant.contains('.') || uuid::Uuid::parse_str(tenant).is_ok() {
+        let text = format!(
+            "Tenant '{tenant}' not found. Check that the tenant id is right and that this is its cloud; a tenant without subscriptions may be gone."
+        );
+        Refusal::new(400, error, 90002, text)
+    } else {
+        let text = format!("The tenant identifier '{}' is neither an id nor a domain name.", tenant.escape_debug());
+        Refusal::new(400, error, 900023, text)
     }
 }
 

@@ -74,7 +74,7 @@ fn users_come_in_pages() {
         let users = page["value"].as_array().cloned().unwrap_or_default();
         sizes.push(users.len());
         for user in users {
-            assert_eq!(user.as_object().map(|user| user.len()), Some(2), "{user}");
+            assert_eq!(user.as_object().map(serde_json::Map::len), Some(2), "{user}");
             names.push(user["displayName"].clone());
         }
         let Some(next) = page["@odata.nextLink"].as_str() else { break };

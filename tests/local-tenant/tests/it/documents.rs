@@ -50,7 +50,7 @@ fn instance_discovery_knows_the_clouds() {
     let public = &document["metadata"][0];
     assert_eq!((&public["preferred_network"], &public["preferred_cache"]), (&json!(LOGIN), &json!("login.windows.net")));
     let hosts: Vec<&Value> =
-        document["metadata"].as_array().into_iter().flatten().flat_map(|cloud| cloud["aliases"].as_array()).flatten().collect();
+        document["metadata"].as_array().into_iter().flatten().filter_map(|cloud| cloud["aliases"].as_array()).flatten().collect();
     assert_eq!(hosts.len(), 8);
     for (version, host, error) in [("1.0", "login.contoso.example", "invalid_instance"), ("2.0", LOGIN, "invalid_request")] {
         let answer = ask(version, host);

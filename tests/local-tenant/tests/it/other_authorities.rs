@@ -82,7 +82,7 @@ fn each_refuses_in_its_own_way() {
         let json = answer.json();
         assert_eq!((answer.status, &json["error"]), (status, &json!(error)), "{host} {field}");
         assert!(json["error_description"].as_str().is_some_and(|text| text.starts_with(start)), "{host} {field}: {json}");
-        assert_eq!(json.as_object().map(|json| json.len()), Some(2), "{host} {field}: {json}");
+        assert_eq!(json.as_object().map(serde_json::Map::len), Some(2), "{host} {field}: {json}");
     }
 }
 

@@ -130,7 +130,7 @@ fn a_directory_can_be_anything() {
                 .secret("s", contoso::DAEMON.secret)
                 .granted(Permission::new(resource, "Toys.Make")),
         )
-        .token_lifetime(Duration::from_secs(60));
+        .token_lifetime(Duration::from_mins(1));
     let tenant = Tenant::builder().directory(directory).start();
     let answer = post(&tenant, LOGIN, "/tailspin.example/oauth2/v2.0/token", &daemon_form("api://toys/.default"));
     let claims = part(&answer.token(), 1);
