@@ -39,6 +39,8 @@ mod hint;
 mod http;
 mod output;
 mod process;
+#[cfg(test)]
+mod properties;
 mod redact;
 mod run;
 mod secret;
