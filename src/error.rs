@@ -8,16 +8,20 @@ use crate::entra::refusal::Refusal;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum Error {
+    /// The person who was asked did not act in time.
+    #[error("nobody answered within {}", seconds(*after))]
+    Cancelled {
+        /// How long was waited.
+        after: Duration,
+    },
+
     /// A state that the code rules out: a bug.
     #[error("{0}")]
     Internal(String),
 
     /// Ended by a signal, Ctrl-C for instance.
-    #[error("interrupted")]
-    Interrupted {
-        /// The signal's number.
-        signal: u8,
-    },
+    #[error("{}", match .0 { Signal::Interrupt => "interrupted", Signal::Terminate => "terminated" })]
+    Interrupted(Signal),
 
     /// The result exists but could not be delivered: a full disk, a folder that cannot be written.
     #[error("{}", .0.what)]
@@ -51,6 +55,25 @@ pub(crate) enum Error {
     /// The command line, the parameters or the environment are wrong or incomplete.
     #[error("{}", .0.what)]
     Usage(UsageError),
+}
+
+/// A signal that ends a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// What asks a process to end.
+    Terminate,
+}
+
+impl Signal {
+    /// The signal's number (POSIX).
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Signal::Interrupt => 2,
+            Signal::Terminate => 15,
+        }
+    }
 }
 
 /// What is wrong with the call, and how to mend it.

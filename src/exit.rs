@@ -15,6 +15,8 @@ pub(crate) const REFUSED: u8 = 3;
 pub(crate) const INTERACTION: u8 = 4;
 /// The network, TLS, a proxy, a time-out, a throttled or unavailable service, or an answer that is not what it claims: try again later.
 pub(crate) const UNAVAILABLE: u8 = 5;
+/// The person declined, cancelled or did not act in time: ask again.
+pub(crate) const CANCELLED: u8 = 6;
 /// The token was got, but could not be written where it was to go: free the path.
 pub(crate) const OUTPUT: u8 = 7;
 /// Ended by a signal: this plus the signal's number (130 for Ctrl-C).
@@ -23,8 +25,9 @@ pub(crate) const SIGNAL: u8 = 128;
 /// The code that an error ends the process with.
 pub(crate) fn code(error: &Error) -> u8 {
     match error {
+        Error::Cancelled { .. } => CANCELLED,
         Error::Internal(_) => OTHER,
-        Error::Interrupted { signal } => SIGNAL + signal,
+        Error::Interrupted(signal) => SIGNAL + signal.number(),
         Error::Output(_) => OUTPUT,
         Error::Refused(refused) => match crate::hint::who(&refused.refusal) {
             Who::SignIn => INTERACTION,
@@ -39,6 +42,7 @@ pub(crate) fn code(error: &Error) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Signal;
 
     #[test]
     fn the_readme_has_each_exit_code_and_no_other() {
@@ -49,6 +53,20 @@ mod tests {
             .and_then(|rest| rest.split("\n## ").next())
             .expect("the README has a section on exit codes");
         let documented: Vec<u8> = table.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse().ok()).collect();
-        assert_eq!(documented, [OK, OTHER, USAGE, REFUSED, INTERACTION, UNAVAILABLE, OUTPUT, SIGNAL + 2, SIGNAL + 15]);
+        assert_eq!(
+            documented,
+            [
+                OK,
+                OTHER,
+                USAGE,
+                REFUSED,
+                INTERACTION,
+                UNAVAILABLE,
+                CANCELLED,
+                OUTPUT,
+                SIGNAL + Signal::Interrupt.number(),
+                SIGNAL + Signal::Terminate.number()
+            ]
+        );
     }
 }

@@ -23,6 +23,8 @@ use crate::trust::{Authorities, NoAuthorities, Verifier};
 const BODY_LIMIT: usize = 1 << 20;
 /// The largest sum of header names and values that is accepted, in bytes.
 const HEADER_LIMIT: usize = 64 << 10;
+/// The largest number of headers that is accepted.
+const HEADERS_LIMIT: usize = 1_000;
 /// How often a request is sent again after a failure that may pass.
 const RETRIES: u32 = 2;
 /// The wait before the first retry where the server names none; doubled each time, with up to as much again at random.
@@ -100,7 +102,8 @@ impl Http {
                 Attempt::Answered(answer) => Some(answer.retry_after),
                 Attempt::Lost(_) => Some(None),
             };
-            let wait = asked.map(|asked| asked.unwrap_or_else(|| backoff(retries)));
+            // A server that says "now" to everybody gets everybody at once.
+            let wait = asked.map(|asked| asked.map_or_else(|| backoff(retries), |asked| asked.saturating_add(spread())));
             match (wait, attempt) {
                 (Some(wait), _) if retries < RETRIES && self.has_time_for(wait) => {
                     log::info!("trying {host} again in {:.1} seconds", wait.as_secs_f64());
@@ -200,6 +203,7 @@ fn build(options: &Options) -> Result<reqwest::Client, reqwest::Error> {
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        .http1_max_headers(HEADERS_LIMIT)
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         // This name means this machine (RFC 6761 section 6.3), whatever a name service says: plain http is allowed there.
@@ -249,15 +253,22 @@ async fn read_body(mut response: reqwest::Response) -> Result<Option<Vec<u8>>, r
     Ok(Some(body))
 }
 
-/// `Retry-After` as seconds or as a date (RFC 9110 section 10.2.3).
+/// `Retry-After` as seconds or as a date (RFC 9110 section 10.2.3), in whole seconds. A number or a date beyond what can be
+/// counted is a wait beyond all time.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        Some(Duration::from_secs(seconds))
-    } else {
-        let date = jiff::fmt::rfc2822::parse(text).ok()?;
-        Some(SystemTime::from(date.timestamp()).duration_since(now).unwrap_or_default())
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
+    let date = jiff::fmt::strtime::parse("%a, %d %b %Y %H:%M:%S GMT", text).ok()?.to_datetime().ok()?;
+    let Ok(date) = date.to_zoned(jiff::tz::TimeZone::UTC) else { return Some(Duration::MAX) };
+    let wait = SystemTime::from(date.timestamp()).duration_since(now).unwrap_or_default();
+    Some(Duration::from_secs(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)))
+}
+
+/// A short time at random.
+fn spread() -> Duration {
+    Duration::from_millis(200).mul_f64(crypto::jitter())
 }
 
 fn backoff(retries: u32) -> Duration {
@@ -285,7 +296,9 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (d
 
 /// What the innermost cause says: the outer ones repeat it and name the address.
 fn innermost(error: &reqwest::Error) -> String {
-    chain(error).last().map(ToString::to_string).unwrap_or_default()
+    let said = chain(error).last().map(ToString::to_string).unwrap_or_default();
+    // Some end with an address of documentation for programmers.
+    said.split(": https://docs.rs/").next().unwrap_or_default().to_owned()
 }
 
 /// What kind of failure an error is; `None` where something answered, and not in HTTP. Below TLS the libraries tell kinds
@@ -319,6 +332,8 @@ fn tls_kind(error: &rustls::Error) -> TransportKind {
             Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => TransportKind::CertificateNotYetValid,
             Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => TransportKind::CertificateName,
             Certificate::UnknownIssuer | Certificate::BadSignature => TransportKind::CertificateUnknown,
+            // A self-signed certificate as openssl makes it by default; the library has no variant for it.
+            other if format!("{other:?}").contains("CaUsedAsEndEntity") => TransportKind::CertificateUnknown,
             _ => TransportKind::Tls,
         },
         rustls::Error::Other(other) if other.0.downcast_ref::<NoAuthorities>().is_some() => TransportKind::NoAuthorities,
@@ -364,6 +379,8 @@ mod tests {
         assert_eq!(wait(" 0 "), Some(0));
         assert_eq!(wait("Sun, 06 Nov 1994 08:50:37 GMT"), Some(60));
         assert_eq!(wait("Sun, 06 Nov 1994 08:40:37 GMT"), Some(0));
+        assert_eq!(wait("99999999999999999999"), Some(u64::MAX));
+        assert_eq!(wait("Fri, 31 Dec 9999 23:59:59 GMT"), Some(u64::MAX));
         assert_eq!((wait("-1"), wait("soon"), wait("1.5")), (None, None, None));
         assert_eq!(retry_after(&HeaderMap::new(), now), None);
     }

@@ -1,6 +1,6 @@
 //! The process: its memory, its signals, and the runtime that a flow runs in.
 
-use crate::error::Error;
+use crate::error::{Error, Signal};
 
 /// No core file and no debugger of the same user shall see a secret in this process.
 #[cfg(unix)]
@@ -16,9 +16,6 @@ pub(crate) fn keep_memory_private() {
 #[cfg(not(unix))]
 pub(crate) fn keep_memory_private() {}
 
-/// SIGINT's number.
-pub(crate) const INTERRUPT: u8 = 2;
-
 /// Runs a flow to its end, or until a signal ends it. An async runtime is built here and nowhere else, so a command that asks
 /// nobody has none.
 ///
@@ -31,7 +28,7 @@ pub(crate) fn within_runtime<T>(flow: impl Future<Output = Result<T, Error>>) ->
     let result = runtime.block_on(async {
         tokio::select! {
             result = flow => result,
-            signal = interruption() => Err(Error::Interrupted { signal }),
+            signal = interruption() => Err(Error::Interrupted(signal)),
         }
     });
     // A name that is being looked up cannot be called off, and nobody waits for it.
@@ -39,25 +36,24 @@ pub(crate) fn within_runtime<T>(flow: impl Future<Output = Result<T, Error>>) ->
     result
 }
 
-/// Waits for a signal that ends the command, and gives its number.
+/// Waits for a signal that ends the command, and tells which.
 #[cfg(unix)]
-async fn interruption() -> u8 {
+async fn interruption() -> Signal {
     use tokio::signal::unix::{SignalKind, signal};
-    const TERMINATE: u8 = 15;
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
         // Without handlers the signals do what they always do.
         return std::future::pending().await;
     };
     tokio::select! {
-        _ = interrupt.recv() => INTERRUPT,
-        _ = terminate.recv() => TERMINATE,
+        _ = interrupt.recv() => Signal::Interrupt,
+        _ = terminate.recv() => Signal::Terminate,
     }
 }
 
 #[cfg(not(unix))]
-async fn interruption() -> u8 {
+async fn interruption() -> Signal {
     match tokio::signal::ctrl_c().await {
-        Ok(()) => INTERRUPT,
+        Ok(()) => Signal::Interrupt,
         Err(_) => std::future::pending().await,
     }
 }

@@ -32,6 +32,9 @@ fn bodies() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    // A failing input goes into a test of its own, not into a file.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn foreign_text_is_harmless_and_bounded(text in any::<String>()) {
         let shown = redact::foreign(&text);

@@ -4,6 +4,7 @@
 //! to a CI system that reads commands from logs, and `form` and `json` show the shape of a message with values masked
 //! by default: only names known to be harmless keep theirs.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::secret::Secret;
@@ -40,24 +41,23 @@ const HARMLESS_SENT_ONLY: &[&str] = &["client_info"];
 /// The most bytes of foreign text that are shown in one place.
 const FOREIGN_LIMIT: usize = 300;
 
+/// The largest answer that is traced, in bytes.
+const TRACE_LIMIT: usize = 64 << 10;
+/// The most members of an answer that are traced.
+const MEMBERS_LIMIT: usize = 32;
+
 /// The secrets that this command holds, in every form in which a server might send them back.
 #[derive(Debug, Default)]
 pub(crate) struct Masks(Vec<Secret>);
 
 impl Masks {
-    /// Remembers a secret: as it is, form-encoded, percent-encoded and as JSON writes it.
+    /// Remembers a secret, in each form in which it may come back. One of less than four characters hides nothing, and
+    /// masking it would take every text apart.
     pub(crate) fn add(&mut self, secret: &Secret) {
-        let value = secret.expose();
-        if value.is_empty() {
+        if secret.expose().chars().count() < 4 {
             return;
         }
-        let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
-        let percent = form.replace('+', "%20");
-        let lower = lower_case_escapes(&percent);
-        let json = serde_json::Value::from(value).to_string();
-        let json = json[1..json.len() - 1].to_owned();
-        for form in [value.to_owned(), form, percent, lower, json] {
-            let form = Secret::new(form);
+        for form in forms(secret.expose()) {
             if !self.0.contains(&form) {
                 self.0.push(form);
             }
@@ -70,6 +70,35 @@ impl Masks {
     pub(crate) fn apply(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), MASK))
     }
+}
+
+/// A secret as it is; encoded for a form, for a URL (only what must be, or every byte) and for JSON; in hexadecimal; in
+/// base64, wherever in the encoded text it begins; and backwards.
+fn forms(value: &str) -> Vec<Secret> {
+    let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+    let percent = form.replace('+', "%20");
+    let whole: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let hexadecimal: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let json = serde_json::Value::from(value).to_string();
+    let json = json[1..json.len() - 1].to_owned();
+    let mut forms = vec![value.to_owned(), lower_case_escapes(&percent), lower_case_escapes(&whole), hexadecimal.to_uppercase()];
+    forms.extend([form, percent, whole, hexadecimal, json, value.chars().rev().collect()]);
+    for shift in 0..3 {
+        let standard = base64_inside(value.as_bytes(), shift);
+        forms.push(standard.replace('+', "-").replace('/', "_"));
+        forms.push(standard);
+    }
+    forms.into_iter().map(Secret::new).collect()
+}
+
+/// The part of a base64 text that these bytes alone decide when so many bytes (modulo three) stand before them.
+fn base64_inside(bytes: &[u8], shift: usize) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    // Bytes before the first whole group of three share a character with strangers.
+    let aligned = bytes.get((3 - shift) % 3..).unwrap_or_default();
+    let groups = aligned.as_chunks::<3>().0;
+    let bits = groups.iter().map(|[a, b, c]| u32::from(*a) << 16 | u32::from(*b) << 8 | u32::from(*c));
+    bits.flat_map(|bits| [18, 12, 6, 0].map(|at| char::from(ALPHABET[(bits >> at & 63) as usize]))).collect()
 }
 
 /// `%2F` as `%2f`, which some servers write.
@@ -89,7 +118,7 @@ fn lower_case_escapes(text: &str) -> String {
 /// GitHub Actions (`::command::`, `##[command]`) and Azure Pipelines (`##vso[command]`) would take for a command.
 pub(crate) fn foreign(text: &str) -> String {
     let mut out = String::new();
-    for character in text.trim().chars() {
+    for character in without_tokens(text.trim()).chars() {
         if out.len() > FOREIGN_LIMIT {
             out.push('…');
             break;
@@ -103,6 +132,22 @@ pub(crate) fn foreign(text: &str) -> String {
         }
     }
     out
+}
+
+/// The text with each JWT masked: one begins with the base64url of `{"`.
+fn without_tokens(text: &str) -> Cow<'_, str> {
+    if !text.contains("eyJ") {
+        return Cow::Borrowed(text);
+    }
+    let is_part = |character: char| character.is_ascii_alphanumeric() || "-_.=".contains(character);
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some(at) = rest.find("eyJ") {
+        let end = rest[at..].find(|character| !is_part(character)).map_or(rest.len(), |length| at + length);
+        out.push_str(&rest[..at]);
+        out.push_str(if end - at > 20 { MASK } else { &rest[at..end] });
+        rest = &rest[end..];
+    }
+    Cow::Owned(out + rest)
 }
 
 /// A line for a person, without control or invisible characters, however it came together.
@@ -136,11 +181,15 @@ pub(crate) fn form(body: &[u8]) -> String {
 
 /// A JSON answer with the values of all but harmless members masked; for anything else, its size only.
 pub(crate) fn json(body: &[u8]) -> String {
+    // A token's answer has some kilobytes, and a person reads no more.
+    if body.len() > TRACE_LIMIT {
+        return format!("({} bytes)", body.len());
+    }
     let Ok(serde_json::Value::Object(members)) = serde_json::from_slice(body) else {
         return format!("({} bytes that are not a JSON object)", body.len());
     };
     let mut out = String::new();
-    for (name, value) in &members {
+    for (name, value) in members.iter().take(MEMBERS_LIMIT) {
         let harmless = HARMLESS.contains(&name.as_str()) && !HARMLESS_SENT_ONLY.contains(&name.as_str());
         let shown = match value {
             _ if !harmless => MASK.to_owned(),
@@ -198,9 +247,31 @@ mod tests {
     fn a_secret_is_masked_in_each_form() {
         let mut masks = Masks::default();
         masks.add(&Secret::new("a/b+c \"~é".to_owned()));
-        for form in ["a/b+c \"~é", "a%2Fb%2Bc+%22%7E%C3%A9", "a%2fb%2bc%20%22%7e%c3%a9", "a/b+c \\\"~é"] {
+        let every = "%61%2F%62%2B%63%20%22%7E%C3%A9";
+        let hexadecimal = "612f622b6320227ec3a9";
+        let plain = ["a/b+c \"~é", "a%2Fb%2Bc+%22%7E%C3%A9", "a%2fb%2bc%20%22%7e%c3%a9", "a/b+c \\\"~é", "é~\" c+b/a"];
+        for form in plain.into_iter().chain([every, &every.to_lowercase(), hexadecimal, &hexadecimal.to_uppercase()]) {
             assert_eq!(masks.apply(&format!("<{form}>")), "<***>", "{form}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_masked_in_base64_wherever_it_begins() {
+        use base64::Engine as _;
+        let secret = "local~daemon.PtYgjmUh_Bel31i>?>?";
+        let mut masks = Masks::default();
+        masks.add(&Secret::new(secret.to_owned()));
+        for before in ["", "x", "id", "id:", "user"] {
+            for engine in [base64::engine::general_purpose::STANDARD, base64::engine::general_purpose::URL_SAFE_NO_PAD] {
+                let shown = masks.apply(&engine.encode(format!("{before}{secret}")));
+                assert!(shown.contains(MASK) && shown.len() < MASK.len() + 14, "{before}: {shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_in_a_text_is_masked() {
+        assert_eq!(foreign("its eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJhIn0.c2ln, eyJ x"), "its ***, eyJ x");
     }
 
     #[test]

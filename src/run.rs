@@ -15,7 +15,7 @@ use crate::cli::usage::usage_error;
 use crate::entra::client_auth::ClientAuth;
 use crate::entra::token::TokenSet;
 use crate::env::{self, Env};
-use crate::error::{Error, UsageError};
+use crate::error::{Error, Signal, UsageError};
 use crate::exit;
 use crate::flow::client_creds::{self, App};
 use crate::http::{self, Http};
@@ -49,7 +49,7 @@ pub fn main() -> ExitCode {
 }
 
 fn act(cli: &Cli, terminal: &Terminal) -> Result<(), Error> {
-    let limit = Limit::from_now(cli.common.timeout);
+    let limit = Limit::from_now(cli.common.timeout());
     match &cli.action {
         Action::ClientCreds(command) => client_creds(command, &cli.common, terminal, limit),
     }
@@ -75,7 +75,7 @@ fn client_creds(command: &ClientCreds, common: &Common, terminal: &Terminal, lim
         None => (asked_secret(common)?, "the terminal".to_owned()),
     };
     // A person takes the time that it takes; the network's begins now.
-    let limit = if plan.secret.is_some() { limit } else { Limit::from_now(common.timeout) };
+    let limit = if plan.secret.is_some() { limit } else { Limit::from_now(common.timeout()) };
     let http = http(common, &environment, limit, &secret)?;
     let app = app(plan, secret);
     client_creds::check(&app, &place)?;
@@ -131,8 +131,21 @@ fn asked_secret(common: &Common) -> Result<Secret, Error> {
             .fix("give it with --secret-file PATH (- is standard input), \"secret\" in the parameters, AZURE_CLIENT_SECRET or ARM_CLIENT_SECRET; on a terminal it is asked for")
             .into());
     }
-    terminal::ask_secret("Client secret").map_err(|error| match error.kind() {
-        std::io::ErrorKind::Interrupted => Error::Interrupted { signal: process::INTERRUPT },
+    let patience = common.patience();
+    let settings = terminal::Settings::keep();
+    let answer = process::within_runtime(async {
+        let asked = tokio::task::spawn_blocking(|| terminal::ask_secret("Client secret"));
+        match tokio::time::timeout(patience, asked).await {
+            Ok(answer) => answer.map_err(|error| Error::Internal(error.to_string())),
+            Err(_) => Err(Error::Cancelled { after: patience }),
+        }
+    });
+    drop(settings);
+    if !matches!(answer, Ok(Ok(_))) {
+        terminal::end_line();
+    }
+    answer?.map_err(|error| match error.kind() {
+        std::io::ErrorKind::Interrupted => Error::Interrupted(Signal::Interrupt),
         _ => UsageError::new(format!("no client secret could be asked for: {error}")).fix("give it with --secret-file PATH").into(),
     })
 }

@@ -56,7 +56,7 @@ impl Terminal {
     }
 }
 
-/// Asks for a secret without showing what is typed.
+/// Asks for a secret without showing what is typed. Blocks until there is an answer.
 ///
 /// # Errors
 ///
@@ -65,9 +65,48 @@ pub(crate) fn ask_secret(question: &str) -> io::Result<Secret> {
     let mut error = io::stderr().lock();
     // A question that cannot be shown can still be answered.
     let _ = write!(error, "{}: ", printable(question)).and_then(|()| error.flush());
-    // It ends the line itself, unless there was no answer.
-    let answer = rpassword::read_password().inspect_err(|_| drop(writeln!(error)));
-    answer.map(Secret::new)
+    drop(error);
+    rpassword::read_password().map(Secret::new)
+}
+
+/// Ends the line of a question that got no answer.
+pub(crate) fn end_line() {
+    line("");
+}
+
+/// The terminal's settings, put back when dropped: whoever waits for an answer without echo may be ended before it comes.
+#[cfg(unix)]
+#[derive(Debug)]
+pub(crate) struct Settings(Option<(std::fs::File, rustix::termios::Termios)>);
+
+#[cfg(unix)]
+impl Settings {
+    pub(crate) fn keep() -> Settings {
+        let terminal = std::fs::File::open("/dev/tty").ok();
+        Settings(terminal.and_then(|terminal| rustix::termios::tcgetattr(&terminal).ok().map(|settings| (terminal, settings))))
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Settings {
+    fn drop(&mut self) {
+        if let Some((terminal, settings)) = &self.0 {
+            // A terminal that has gone needs no settings.
+            let _ = rustix::termios::tcsetattr(terminal, rustix::termios::OptionalActions::Now, settings);
+        }
+    }
+}
+
+/// The console's settings are put back by the one who changes them.
+#[cfg(not(unix))]
+#[derive(Debug)]
+pub(crate) struct Settings;
+
+#[cfg(not(unix))]
+impl Settings {
+    pub(crate) fn keep() -> Settings {
+        Settings
+    }
 }
 
 /// Writes one line that is JSON already.

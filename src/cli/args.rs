@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
@@ -37,31 +38,31 @@ pub(crate) struct ClientCreds {
 #[command(next_help_heading = "App")]
 pub(crate) struct Client {
     /// Tenant's id or domain name
-    #[arg(long, value_name = "TENANT")]
+    #[arg(long, value_name = "TENANT", value_parser = text)]
     tenant_id: Option<String>,
     /// Application (client) id
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = text)]
     client_id: Option<String>,
     /// File that holds the client secret, or - for standard input
     #[arg(long, value_name = "PATH")]
     secret_file: Option<PathBuf>,
     /// What the token is for: a well-known name (graph, arm, databricks, ...), a URI or an app's id
-    #[arg(long, value_name = "RESOURCE")]
+    #[arg(long, value_name = "RESOURCE", value_parser = text)]
     resource: Option<String>,
     /// Scopes (RFC 6749 section 3.3); each value may hold several.
-    #[arg(long, value_name = "SCOPE", help = "Scope, as in https://graph.microsoft.com/.default; may be repeated")]
+    #[arg(long, value_name = "SCOPE", value_parser = text, help = "Scope, as in https://graph.microsoft.com/.default; may be repeated")]
     scope: Vec<String>,
     /// Cloud: public, usgov or china
-    #[arg(long, value_name = "CLOUD")]
+    #[arg(long, value_name = "CLOUD", value_parser = text)]
     cloud: Option<String>,
     /// Authority.
-    #[arg(long, value_name = "URL", help = "Authority, as in https://login.microsoftonline.com/TENANT")]
+    #[arg(long, value_name = "URL", value_parser = text, help = "Authority, as in https://login.microsoftonline.com/TENANT")]
     authority: Option<String>,
     /// Issuer of another OpenID provider, in place of an authority
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = text)]
     oidc_authority: Option<String>,
     /// Claims to ask for, a JSON object
-    #[arg(long, value_name = "JSON")]
+    #[arg(long, value_name = "JSON", value_parser = text)]
     claims: Option<String>,
 }
 
@@ -109,9 +110,9 @@ pub(crate) enum FormatName {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Common options")]
 pub(crate) struct Common {
-    /// Seconds that the whole command may take
-    #[arg(long, global = true, value_name = "SECONDS", default_value = "60", value_parser = timeout)]
-    pub(crate) timeout: std::time::Duration,
+    /// Seconds that the whole command may take [default: 60, and 300 for a person's answer]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = timeout)]
+    timeout: Option<Duration>,
     /// PEM file of certificate authorities to trust beside the system's
     #[arg(long, global = true, value_name = "PEM")]
     pub(crate) ca_file: Option<PathBuf>,
@@ -133,6 +134,18 @@ pub(crate) struct Common {
     /// Form of errors: text or json
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
     pub(crate) error_format: ErrorFormat,
+}
+
+impl Common {
+    /// How long the command may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout.unwrap_or(Duration::from_mins(1))
+    }
+
+    /// How long a person may take.
+    pub(crate) fn patience(&self) -> Duration {
+        self.timeout.unwrap_or(Duration::from_mins(5))
+    }
 }
 
 /// When to use colours.
@@ -202,12 +215,20 @@ fn common(matches: &ArgMatches) -> Result<Common, clap::Error> {
     Common::from_arg_matches(matches)
 }
 
+/// A text that says something: an empty one is an unset variable of the calling script.
+fn text(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("it is empty".to_owned()),
+        trimmed => Ok(trimmed.to_owned()),
+    }
+}
+
 /// A positive number of seconds, with or without a fraction; at most a day.
-fn timeout(text: &str) -> Result<std::time::Duration, String> {
+fn timeout(text: &str) -> Result<Duration, String> {
     const DAY: f64 = 24.0 * 60.0 * 60.0;
     match text.parse::<f64>() {
-        Ok(seconds) if seconds > 0.0 && seconds <= DAY => Ok(std::time::Duration::from_secs_f64(seconds)),
-        _ => Err("a number of seconds between 0 and 86400 is expected".to_owned()),
+        Ok(seconds) if seconds > 0.0 && seconds <= DAY => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("a number of seconds above 0 and up to 86400 is expected".to_owned()),
     }
 }
 
@@ -248,7 +269,7 @@ mod tests {
     fn common_options_may_stand_before_or_after_the_command() {
         for line in ["entra-token -v --timeout 2.5 client-creds p.json", "entra-token client-creds p.json --timeout 2.5 -v"] {
             let cli = parse(line.split(' ').map(OsString::from)).unwrap();
-            assert_eq!((cli.common.verbose, cli.common.timeout.as_millis()), (1, 2500), "{line}");
+            assert_eq!((cli.common.verbose, cli.common.timeout().as_millis()), (1, 2500), "{line}");
         }
     }
 

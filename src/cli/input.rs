@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use super::layer::SecretSource;
-use super::parameters::{self, FORM, Parameters};
+use super::parameters::{self, Parameters};
 use crate::env::Env;
 use crate::error::{Error, UsageError};
 use crate::secret::Secret;
 
 /// The largest parameters file, in bytes.
-const PARAMETERS_LIMIT: usize = 1 << 20;
+const PARAMETERS_LIMIT: usize = 128 << 10;
 /// The largest file of certificate authorities, in bytes: a system's whole bundle is a quarter of a megabyte.
 const CA_FILE_LIMIT: usize = 16 << 20;
 /// The largest secret, in bytes.
@@ -54,7 +54,9 @@ pub(crate) fn read_parameters(path: &Path, limit: Limit) -> Result<Parameters, E
     let read = read_source(&source, PARAMETERS_LIMIT, limit, &name);
     let (bytes, open_to_others) = read.map_err(|problem| match problem {
         Problem::Failed(error) => error,
-        Problem::Unreadable(why) => UsageError::new(format!("the parameters file {name} cannot be read: {why}")).fix(FORM).into(),
+        Problem::Unreadable(why) => UsageError::new(format!("the parameters file {} cannot be read: {why}", unread(path, &name)))
+            .fix("check the path; - is standard input")
+            .into(),
         Problem::TooLarge => UsageError::new(format!("the parameters file {name} is larger than {PARAMETERS_LIMIT} bytes")).into(),
     })?;
     let text = std::str::from_utf8(&bytes).map_err(|error| not_utf8(&name, &bytes, error.valid_up_to()))?;
@@ -75,23 +77,26 @@ fn not_utf8(name: &str, bytes: &[u8], at: usize) -> UsageError {
     }
 }
 
-/// Reads a secret; `place` is where the setting was given, for messages.
+/// Reads a secret; `place` is where the setting was given, for messages. They do not quote the setting's value: a secret
+/// that was put where its place belongs is a common mistake, in CI above all.
 pub(crate) fn read_secret(source: &SecretSource, place: &str, environment: &Env, limit: Limit) -> Result<Secret, Error> {
     let name = match source {
         SecretSource::Literal(secret) => return Ok(secret.clone()),
         SecretSource::Environment(name) => return from_environment(name, place, environment).map_err(Error::from),
-        SecretSource::File(path) => crate::redact::foreign(&path.to_string_lossy()),
+        SecretSource::File(_) => format!("the file that {place} names"),
         SecretSource::StandardInput => "standard input".to_owned(),
-        SecretSource::Command(words) => format!("the program {}", crate::redact::foreign(words.first().map_or("", String::as_str))),
+        SecretSource::Command(_) => format!("the program that {place} names"),
     };
     let read = read_source(source, SECRET_LIMIT, limit, &name);
     let (bytes, _) = read.map_err(|problem| match problem {
         Problem::Failed(error) => error,
-        Problem::Unreadable(why) => UsageError::new(format!("the secret of {place} cannot be read from {name}: {why}")).into(),
-        Problem::TooLarge => UsageError::new(format!("the secret of {place} is larger than {SECRET_LIMIT} bytes")).into(),
+        Problem::Unreadable(why) => UsageError::new(format!("the secret cannot be read from {name}: {why}"))
+            .fix("the setting says where the secret is, not what it is: check the path, or the program")
+            .into(),
+        Problem::TooLarge => UsageError::new(format!("the secret in {name} is larger than {SECRET_LIMIT} bytes")).into(),
     })?;
     let Ok(text) = std::str::from_utf8(&bytes) else {
-        return Err(UsageError::new(format!("the secret of {place} is not UTF-8 text"))
+        return Err(UsageError::new(format!("the secret in {name} is not UTF-8 text"))
             .fix("save it as UTF-8, without a byte order mark")
             .into());
     };
@@ -102,13 +107,26 @@ pub(crate) fn read_secret(source: &SecretSource, place: &str, environment: &Env,
 }
 
 fn from_environment(name: &str, place: &str, environment: &Env) -> Result<Secret, UsageError> {
-    let shown = crate::redact::foreign(name);
+    let is_usual = name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+    let variable = if is_usual {
+        format!("the environment variable {name}, which {place} names,")
+    } else {
+        format!("the environment variable that {place} names")
+    };
     match environment.named(name) {
         Ok(Some(value)) => Ok(Secret::new(value)),
-        Ok(None) => Err(UsageError::new(format!("the environment variable {shown}, which {place} names, is not set"))
-            .fix(format!("set {shown} to the secret"))),
-        Err(_) => Err(UsageError::new(format!("the environment variable {shown}, which {place} names, is not UTF-8 text"))),
+        Ok(None) => {
+            Err(UsageError::new(format!("{variable} is not set")).fix("set it to the secret; the setting holds the variable's name"))
+        }
+        Err(_) => Err(UsageError::new(format!("{variable} is not UTF-8 text"))),
     }
+}
+
+/// What an error calls a parameters file that cannot be read. A secret that was put in its place is not shown.
+fn unread(path: &Path, name: &str) -> String {
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let is_usual = (1..=5).contains(&extension.len()) && extension.bytes().all(|byte| byte.is_ascii_lowercase());
+    if is_usual || name == "standard input" || path.exists() { name.to_owned() } else { "named on the command line".to_owned() }
 }
 
 /// Why nothing was read.

@@ -39,10 +39,23 @@ pub(crate) fn network(flag: Option<&str>, environment: &Env) -> Result<Network, 
     Ok(Network {
         proxy,
         proxy_password: proxy_password.flatten(),
-        no_proxy: environment.either_case(env::NO_PROXY),
+        no_proxy: environment.either_case(env::NO_PROXY).map(|list| exceptions(&list)),
         bundle: path(env::SSL_CERT_FILE),
         folder: path(env::SSL_CERT_DIR),
     })
+}
+
+/// The exceptions in the forms that every tool takes: `*.example.com` is `.example.com`, and a port is left out.
+fn exceptions(list: &str) -> String {
+    let entries = list.split([',', ' ']).map(str::trim).filter(|entry| !entry.is_empty());
+    let entries = entries.map(|entry| {
+        let host = entry.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(entry);
+        match host.rsplit_once(':') {
+            Some((host, port)) if !host.contains(':') && port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => host,
+        }
+    });
+    entries.collect::<Vec<_>>().join(",")
 }
 
 /// The proxy's complete address, and the password in it.
@@ -103,6 +116,11 @@ mod tests {
         for bad in ["socks5://u:CNRY@h:1", "http://", "http://[CNRY", "CNRY://h"] {
             assert!(!proxy(Some(bad), &[]).unwrap_err().contains("CNRY"), "{bad}");
         }
+    }
+
+    #[test]
+    fn exceptions_take_the_forms_of_other_tools() {
+        assert_eq!(exceptions("*.a.example, b.example:443 10.0.0.0/8,::1,*"), ".a.example,b.example,10.0.0.0/8,::1,*");
     }
 
     #[test]

@@ -109,12 +109,10 @@ impl<'a> Document<'a> {
         })?;
         match parsed.value {
             Some(Value::Object(root)) => Ok(root),
-            Some(other) => Err(UsageError::new(format!(
-                "{} line {} holds {}, and must hold an object: {{ … }}",
-                self.name,
-                self.line(other.start()),
-                described(&other)
-            ))),
+            Some(other) => {
+                let line = self.line(other.start());
+                Err(UsageError::new(format!("{} line {line} begins something else than an object: {{ … }}", self.name)).fix(FORM))
+            }
             None => Err(UsageError::new(format!("{} line 1: the file is empty", self.name)).fix(FORM)),
         }
     }
@@ -350,7 +348,7 @@ mod tests {
         for (text, what) in [
             ("", "p.json line 1: the file is empty"),
             ("  \n ", "p.json line 1: the file is empty"),
-            ("[1]", "p.json line 1 holds an array of another form, and must hold an object: { … }"),
+            ("[1]", "p.json line 1 begins something else than an object: { … }"),
             ("{\n\"client_id\": 5}", "p.json line 2: \"client_id\" is a number, and must be a string"),
             ("{\n\n\"scope\": [1]}", "p.json line 3: \"scope\" is an array of another form, and must be a string or an array of strings"),
             ("{\"scope\": []}", "p.json line 1: \"scope\" is empty"),

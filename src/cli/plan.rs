@@ -336,6 +336,9 @@ fn check_tenant(authority: &Resolved) -> Result<(), UsageError> {
 }
 
 fn check_client_id(given: &Given<String>) -> Result<(), UsageError> {
+    if given.value.contains(['{', '}', '"']) {
+        return Err(UsageError::new(format!("{} has braces or quotes around it", given.from)).fix("leave them out"));
+    }
     if given.value.chars().any(|character| character.is_whitespace() || character.is_control()) {
         return Err(UsageError::new(format!("{} holds a space or a control character", given.from))
             .fix("copy the application (client) id from the app registration"));
@@ -362,6 +365,10 @@ fn check_placeholder(what: &str, given: &Given<String>) -> Result<(), UsageError
 
 /// Whether a value is one that samples and documents have where the reader's own belongs.
 pub(crate) fn is_placeholder(value: &str) -> bool {
+    // A GUID in braces is one.
+    if uuid::Uuid::try_parse(value).is_ok() {
+        return false;
+    }
     let lower = value.to_ascii_lowercase();
     let bracketed = |open: char, close: char| lower.split_once(open).is_some_and(|(_, rest)| rest.contains(close));
     let words = [

@@ -225,6 +225,7 @@ fn what_cannot_be_right_is_refused_before_anything_is_sent() {
         ("authority", "http://login.microsoftonline.com/t.com", "the authority of p.json line 1, \"authority\" is not https"),
         ("client_id", "your_client_id", "the client id of p.json line 1, \"client_id\" is still a sample's placeholder"),
         ("client_id", "<client-id>", "the client id of p.json line 1, \"client_id\" is still a sample's placeholder"),
+        ("client_id", "{535fb089-9ff3-47b6-9bfb-4f1264799865}", "p.json line 1, \"client_id\" has braces or quotes around it"),
         ("client_id", "a b", "p.json line 1, \"client_id\" holds a space or a control character"),
         ("scope", "User.Read", "the scope User.Read of p.json line 1, \"scope\" does not end in /.default"),
         ("scope", "graph", "the scope graph of p.json line 1, \"scope\" does not end in /.default"),

@@ -240,11 +240,15 @@ fn parse_url(text: &str) -> Result<Url, Malformed> {
     if text.chars().any(|character| character.is_whitespace() || character.is_control() || character == '\\') {
         return Err(malformed("holds a space, a backslash or a control character", USUAL));
     }
+    // The parser would resolve them, and the authority would not be the one that is read.
+    if text.contains("..") || text.to_ascii_lowercase().contains("%2e") {
+        return Err(malformed("has two dots in a row", USUAL));
+    }
     if !text.contains("://") {
         return Err(malformed("is not a URL", format!("begin it with https://, as in https://{}", text.trim_start_matches('/'))));
     }
     let url = Url::parse(text).map_err(|error| malformed(format!("is not a URL: {error}"), USUAL))?;
-    if !url.username().is_empty() || url.password().is_some() {
+    if text.contains('@') {
         return Err(malformed("holds a user name", "leave out everything between :// and @"));
     }
     if url.fragment().is_some() {
@@ -273,6 +277,13 @@ fn check_host(text: &str, url: &Url) -> Result<(), Malformed> {
     if !written.is_ascii() || written.contains('%') {
         return Err(malformed(
             format!("has a host name in other than plain letters, which is {host}"),
+            "if that is the host you mean, write it in that form",
+        ));
+    }
+    let (name, _) = written.rsplit_once(':').filter(|_| !written.ends_with(']')).unwrap_or((written, ""));
+    if !name.eq_ignore_ascii_case(host) {
+        return Err(malformed(
+            format!("has a host in an unusual form, which is {host}"),
             "if that is the host you mean, write it in that form",
         ));
     }
@@ -437,6 +448,11 @@ mod tests {
             "https://login.microsoftonline.com/a b",
             "https://login.microsoftonline.com/a%2fb",
             "https:///t",
+            "https://@login.microsoftonline.com/t",
+            "https://0x7f.1/t",
+            "https://2130706433/t",
+            "https://login.microsoftonline.com/t/../../x",
+            "https://login.microsoftonline.com/%2e%2e/x",
             "https://contoso.b2clogin.com/contoso.onmicrosoft.com",
         ] {
             assert!(Authority::parse(text).is_err(), "{text}");

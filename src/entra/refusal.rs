@@ -1,6 +1,7 @@
 //! The platform's refusals (RFC 6749 section 5.2, with Entra's additions).
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::reply::Reply;
 use crate::redact::Masks;
@@ -25,26 +26,59 @@ pub(crate) struct Refusal {
     pub(crate) timestamp: Option<String>,
 }
 
+/// The members that mean something, as they stand: a member of an odd type does no harm to the others, and what is not
+/// listed takes no memory.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Members<'a> {
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error_codes: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error_description: Option<&'a RawValue>,
+    #[serde(borrow)]
+    suberror: Option<&'a RawValue>,
+    #[serde(borrow)]
+    claims: Option<&'a RawValue>,
+    #[serde(borrow)]
+    correlation_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    trace_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    timestamp: Option<&'a RawValue>,
+}
+
 /// The refusal in a reply; `None` where the body is not a refusal in the standard's shape.
 pub(crate) fn refusal(reply: &Reply) -> Option<Refusal> {
-    let members: serde_json::Map<String, Value> = reply.json().ok()?;
-    let text = |name: &str| members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
-    let description = text("error_description").unwrap_or_default();
-    let mut codes = numbers(members.get("error_codes"));
+    let members: Members<'_> = reply.json().ok()?;
+    let description = text(members.error_description).unwrap_or_default();
+    let mut codes = numbers(members.error_codes);
     if codes.is_empty() {
         codes = codes_in(&description);
     }
+    let id = |member| text(member).filter(|text| is_id(text));
     Some(Refusal {
         status: reply.status,
-        error: text("error")?,
+        error: text(members.error)?,
         codes,
-        suberror: text("suberror"),
-        claims: text("claims"),
-        correlation_id: text("correlation_id"),
-        trace_id: text("trace_id"),
-        timestamp: text("timestamp"),
+        suberror: text(members.suberror),
+        claims: text(members.claims),
+        correlation_id: id(members.correlation_id),
+        trace_id: id(members.trace_id),
+        timestamp: id(members.timestamp),
         description,
     })
+}
+
+/// A member that is a text and says something.
+fn text(member: Option<&RawValue>) -> Option<String> {
+    serde_json::from_str(member?.get()).ok().filter(|text: &String| !text.is_empty())
+}
+
+/// Whether a text has the form of the platform's ids and times. Anything else in their place is of no use to anybody.
+fn is_id(text: &str) -> bool {
+    text.len() <= 40 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-:. ".contains(&byte))
 }
 
 impl Refusal {
@@ -76,13 +110,12 @@ fn is_code(text: &str) -> bool {
     (text.starts_with("AAD") || text.starts_with("MSIS")) && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-fn numbers(value: Option<&Value>) -> Vec<u32> {
-    let list = value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    list.iter()
-        .filter_map(|code| code.as_u64().or_else(|| code.as_str()?.parse().ok()))
-        .filter_map(|code| u32::try_from(code).ok())
-        .take(8)
-        .collect()
+fn numbers(member: Option<&RawValue>) -> Vec<u32> {
+    const LONGEST: usize = 256;
+    let Some(list) = member.map(RawValue::get).filter(|list| list.len() <= LONGEST) else { return Vec::new() };
+    let list: Vec<Value> = serde_json::from_str(list).unwrap_or_default();
+    let number = |code: &Value| code.as_u64().or_else(|| code.as_str()?.parse().ok());
+    list.iter().filter_map(number).filter_map(|code| u32::try_from(code).ok()).take(8).collect()
 }
 
 /// The codes that stand in a description, in order.
@@ -121,6 +154,14 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_in_the_place_of_an_id_is_not_taken_for_one() {
+        let body = r#"{"error":"x","trace_id":"eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJhIn0.c2lnbmF0dXJl","correlation_id":"a\nb","timestamp":"2026-11-21 02:09:00Z"}"#;
+        let refusal = refusal(&reply::of(400, body)).unwrap();
+        assert_eq!((refusal.trace_id, refusal.correlation_id), (None, None));
+        assert_eq!(refusal.timestamp.as_deref(), Some("2026-11-21 02:09:00Z"));
+    }
+
+    #[test]
     fn what_is_no_refusal_is_not_read_as_one() {
         for body in ["", "<html>", "{}", "[]", r#"{"error":{"code":"x"}}"#, r#"{"error":""}"#, r#"{"error":"#] {
             assert_eq!(refusal(&reply::of(400, body)), None, "{body}");
@@ -131,7 +172,7 @@ mod tests {
     fn an_echoed_secret_is_masked() {
         let mut masks = Masks::default();
         masks.add(&Secret::new("CANARY".to_owned()));
-        let body = r#"{"error":"CANARY","error_description":"you sent CANARY","trace_id":"CANARY"}"#;
+        let body = r#"{"error":"CANARY","error_description":"you sent CANARY","suberror":"CANARY"}"#;
         let refusal = refusal(&reply::of(400, body)).unwrap().masked(&masks);
         assert!(!format!("{refusal:?}").contains("CANARY"));
     }

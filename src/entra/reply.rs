@@ -39,11 +39,15 @@ impl Reply {
 fn describe(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!("line {}, column {}", error.line(), error.column());
-    let member = text.strip_prefix("duplicate field ").and_then(|rest| rest.split('`').nth(1));
-    match (member, error.classify()) {
-        (Some(member), _) => format!("{member} stands twice"),
-        (None, serde_json::error::Category::Data) => format!("a member has the wrong type at {place}"),
-        (None, _) => format!("it cannot be parsed at {place}"),
+    // The names are those of our own types.
+    let named = |kind: &str| text.strip_prefix(kind).and_then(|rest| rest.split('`').nth(1));
+    match error.classify() {
+        serde_json::error::Category::Data => match (named("duplicate field "), named("missing field ")) {
+            (Some(member), _) => format!("{member} stands twice"),
+            (None, Some(member)) => format!("{member} is missing"),
+            (None, None) => format!("a member has the wrong type at {place}"),
+        },
+        _ => format!("it cannot be parsed at {place}"),
     }
 }
 

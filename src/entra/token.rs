@@ -33,8 +33,10 @@ const YEAR: Duration = Duration::from_hours(8760);
 
 #[derive(serde::Deserialize)]
 struct Body {
-    access_token: String,
-    token_type: String,
+    #[serde(default)]
+    access_token: Option<String>,
+    #[serde(default)]
+    token_type: Option<String>,
     #[serde(default, deserialize_with = "lifetime")]
     expires_in: Option<f64>,
     #[serde(default)]
@@ -56,21 +58,14 @@ pub(crate) fn tokens(reply: &Reply) -> Result<TokenSet, ReplyError> {
 }
 
 fn read(reply: &Reply) -> Result<TokenSet, String> {
-    let members: serde_json::Map<String, serde_json::Value> = reply.json()?;
-    if !members.contains_key("access_token") {
-        return Err("it holds no access_token".to_owned());
-    }
-    if !members.contains_key("token_type") {
-        return Err("it holds no token_type".to_owned());
-    }
-    drop(members);
     let body: Body = reply.json()?;
-    let access_token = Secret::new(body.access_token);
+    let access_token = Secret::new(body.access_token.ok_or("it holds no access_token")?);
+    let token_type = body.token_type.ok_or("it holds no token_type")?;
     if !is_b64token(access_token.expose()) {
         return Err("its access_token holds characters that no bearer token has".to_owned());
     }
-    if !body.token_type.eq_ignore_ascii_case("Bearer") {
-        return Err(format!("its token_type is {}, not Bearer", crate::redact::foreign(&body.token_type)));
+    if !token_type.eq_ignore_ascii_case("Bearer") {
+        return Err(format!("its token_type is {}, not Bearer", crate::redact::foreign(&token_type)));
     }
     let lifetime = body.expires_in.filter(|seconds| *seconds > 0.0).map(|seconds| Duration::from_secs_f64(seconds.min(YEAR.as_secs_f64())));
     Ok(TokenSet {

@@ -72,8 +72,9 @@ pub(crate) fn who(refusal: &Refusal) -> Who {
 /// The advice for an error.
 pub(crate) fn advice(error: &Error) -> Advice {
     match error {
+        Error::Cancelled { .. } => fix("run the command again, or give the secret with --secret-file PATH"),
         Error::Internal(_) => fix("this is a bug: please report it, with what you typed and without your secrets"),
-        Error::Interrupted { .. } => Advice::default(),
+        Error::Interrupted(_) => Advice::default(),
         Error::Output(output) => fix(output.fix),
         Error::Refused(refused) => of_refusal(refused),
         Error::TimedOut { .. } => fix("try again, or allow more time with --timeout SECONDS"),
@@ -101,7 +102,12 @@ fn of_refusal(refused: &Refused) -> Advice {
             ("{scope}", &refused.scope),
         ];
         let fill = |text: &str| values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, &printable(value)));
-        return Advice { why: Some(fill(explanation.why)), fix: Some(fill(explanation.fix)) };
+        let mut why = fill(explanation.why);
+        // Some codes stand for many causes, and only the platform's own words tell them apart.
+        if explanation.why.contains("description") || explanation.fix.contains("description") {
+            why = format!("{why}: {}", foreign(refusal.words()));
+        }
+        return Advice { why: Some(why), fix: Some(fill(explanation.fix)) };
     }
     let fix = match who(refusal) {
         Who::SignIn => "a person has to sign in to this app once",
@@ -128,12 +134,12 @@ fn of_transport(transport: &Transport) -> Advice {
         }
         TransportKind::CertificateName => "check the host's name in the authority; a network may also be redirecting it",
         TransportKind::CertificateUnknown => {
-            "if a proxy of your network inspects TLS, give its certificate authority with --ca-file PEM or install it in the system"
+            "if a proxy of your network inspects TLS, or the server's certificate is self-signed, give the certificate authority with --ca-file PEM or install it in the system"
         }
         TransportKind::Connect => "check the network, and whether a proxy is needed (--proxy or HTTPS_PROXY)",
         TransportKind::Lost => "try again; if it stays, a proxy or firewall may be ending the connection",
         TransportKind::NoAuthorities => {
-            "install the system's certificates (on Debian the package ca-certificates), or give a PEM file with --ca-file"
+            "where SSL_CERT_FILE or SSL_CERT_DIR is set, check that it leads to certificates; else install the system's (on Debian the package ca-certificates), or give a PEM file with --ca-file"
         }
         TransportKind::NotFound => {
             "check the spelling of the host, the network's name service, and whether a proxy is needed (--proxy or HTTPS_PROXY)"
@@ -142,7 +148,9 @@ fn of_transport(transport: &Transport) -> Advice {
             "check the proxy's address, and whether it lets this host through; NO_PROXY names hosts to reach without it"
         }
         TransportKind::ProxyCredentials => "put them into the address in HTTPS_PROXY, as in http://USER:PASSWORD@HOST:PORT",
-        TransportKind::Tls => "something between here and the server may not speak TLS; check the address and the proxy",
+        TransportKind::Tls => {
+            "the server may speak only old versions of TLS, ask for a client's certificate, or not speak TLS at all: check the address and the proxy"
+        }
     };
     let why = (!transport.detail.is_empty()).then(|| transport.detail.clone());
     Advice { why, fix: Some(fix.to_owned()) }

@@ -63,11 +63,14 @@ pub(crate) fn json(error: &Error, warnings: &[String]) -> String {
     ascii(&object.to_string())
 }
 
-/// JSON, on one line or several, with everything beyond ASCII escaped, so that no terminal and no log can misread it.
+/// JSON, on one line or several, with everything beyond ASCII escaped, so that no terminal can misread it, and with what CI
+/// systems take for commands (`##[command]`, `##vso[command]`, `::command::`). Parsers see no difference.
 pub(crate) fn ascii(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for character in json.chars() {
-        if matches!(character, '\n' | ' '..='~') {
+        // Neither `#` nor a second colon stands outside a string.
+        let is_command = character == '#' || character == ':' && out.ends_with(':');
+        if matches!(character, '\n' | ' '..='~') && !is_command {
             out.push(character);
         } else {
             for unit in character.encode_utf16(&mut [0; 2]) {
@@ -120,8 +123,9 @@ fn refusal(error: &Error) -> Option<&Refusal> {
 /// The error's kind, where the platform has given it no name.
 fn kind(error: &Error) -> &'static str {
     match error {
+        Error::Cancelled { .. } => "cancelled",
         Error::Internal(_) => "internal",
-        Error::Interrupted { .. } => "interrupted",
+        Error::Interrupted(_) => "interrupted",
         Error::Output(_) => "output",
         Error::Refused(_) => "refused",
         Error::TimedOut { .. } => "timed_out",

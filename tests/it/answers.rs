@@ -53,7 +53,7 @@ fn an_answer_that_is_not_what_it_claims_is_refused() {
         (token(&[("token_type", json!("mac"))]), "not Bearer"),
         (token(&[("token_type", Value::Null)]), "no token_type"),
         (token(&[("expires_in", json!({}))]), "not what it should be"),
-        (Misbehaviour::Raw([b"HTTP/1.1 200 OK\r\n".as_slice(), &b"a: b\r\n".repeat(1_000), b"\r\n{}"].concat()), "not HTTP"),
+        (Misbehaviour::Raw([b"HTTP/1.1 200 OK\r\n".as_slice(), &b"a: b\r\n".repeat(2_000), b"\r\n{}"].concat()), "not HTTP"),
         (Misbehaviour::Raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n".to_vec()), "not HTTP"),
         (Misbehaviour::Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}}".to_vec()), "not HTTP"),
         (Misbehaviour::Raw(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()), "not HTTP"),

@@ -21,17 +21,17 @@ fn a_parameters_file_that_cannot_be_read_says_where_and_why() {
     refused("{\n\n\"client_id\": 12}", "p.json line 3: \"client_id\" is a number");
     refused("{\"scope\": {\"a\": 1}}", "p.json line 1: \"scope\" is an object");
     refused("{\"secret\": [\"x\"]}", "p.json line 1: \"secret\" is an array");
-    refused("[\"client_id\"]", "p.json line 1 holds an array");
+    refused("[\"client_id\"]", "p.json line 1 begins something else than an object");
     refused("nonsense", "p.json line 1, column 1 is not JSON");
     refused([b"{\"client_id\": \"a\",\n\"x\": \"".as_slice(), &[0xff, 0xfe], b"\"}"].concat(), "p.json line 2 is not UTF-8");
     refused([&[0xff, 0xfe, b'{', 0, b'}', 0][..]].concat(), "UTF-16");
-    refused("[".repeat(200_000), "nesting depth");
-    refused("{\"a\":".repeat(200_000), "nesting depth");
+    refused("[".repeat(100_000), "nesting depth");
+    refused("{\"a\":".repeat(20_000), "nesting depth");
     let sandbox = Sandbox::new();
     sandbox.run(["client-creds", "missing.json"]).refused(2).says("the parameters file missing.json cannot be read: no such file");
     sandbox.run(["client-creds", "."]).refused(2).says("it is a folder");
     std::fs::File::create(sandbox.path("large.json")).unwrap().set_len(100 << 20).unwrap();
-    sandbox.run(["client-creds", "large.json"]).refused(2).says("larger than 1048576 bytes");
+    sandbox.run(["client-creds", "large.json"]).refused(2).says("larger than 131072 bytes");
 }
 
 #[test]
@@ -112,16 +112,21 @@ fn a_secret_that_cannot_be_had_names_its_place() {
         sandbox.run(["client-creds", "p.json", "--timeout", "1"])
     };
     with(json!({"env": "NOT_SET"})).refused(2).says("NOT_SET, which p.json line 1, \"secret\" names, is not set");
-    with(json!({"file": "missing"})).refused(2).says("missing: no such file");
-    with(json!({"command": ["false"]})).refused(2).says("the program false: it ended with status 1");
+    with(json!({"file": "missing"})).refused(2).says("the file that p.json line 1, \"secret\" names: no such file");
+    with(json!({"command": ["false"]})).refused(2).says("the program that p.json line 1, \"secret\" names: it ended with status 1");
     with(json!({"command": ["no-such-program"]})).refused(2).says("no such file");
-    with(json!({"command": ["sleep", "30"]})).refused(5).says("no answer within 1 second while reading the program sleep");
-    with(json!({"command": ["sh", "-c", "exec >&-; sleep 30"]}))
-        .refused(5)
-        .says("no answer within 1 second while waiting for the program sh");
+    with(json!({"command": ["sleep", "30"]})).refused(5).says("no answer within 1 second while reading the program that p.json");
+    with(json!({"command": ["sh", "-c", "exec >&-; sleep 30"]})).refused(5).says("while waiting for the program that p.json");
     with(json!({"command": ["head", "-c", "100000", "/dev/zero"]})).refused(2).says("larger than");
     sandbox.write("large", vec![b'a'; 100_000]);
     with(json!({"file": "large"})).refused(2).says("larger than");
+    let misplaced = "Zq7Q~CNRY.aB3_x";
+    for secret in [json!({"env": misplaced}), json!({"file": misplaced}), json!({"command": [misplaced]})] {
+        assert!(!with(secret).refused(2).stderr.contains(misplaced), "a secret in the place of its place is not shown");
+    }
+    let line = ["client-creds", "--secret-file", misplaced, "--tenant-id", "t", "--client-id", "a", "--resource", "graph"];
+    assert!(!sandbox.run(line).refused(2).stderr.contains(misplaced));
+    assert!(!sandbox.run(["client-creds", misplaced]).refused(2).stderr.contains(misplaced));
     with(serde_json::Value::Null).refused(2).says("--secret-file PATH").says("AZURE_CLIENT_SECRET").says("\"secret\" in the parameters");
     sandbox
         .run_with_input(["client-creds", "-", "--secret-file", "-"], b"{\"tenant\":\"t\",\"client_id\":\"a\",\"resource\":\"graph\"}")
@@ -158,6 +163,8 @@ fn a_wrong_command_line_is_told_without_its_values() {
         (&["client-creds", "-o", "CNRY"], "--output has a value that is not one of token, json"),
         (&["client-creds", "--resorce", "CNRY"], "did you mean --resource?"),
         (&["client-creds", "--scope"], "--scope has no value"),
+        (&["client-creds", "--scope", " "], "--scope has"),
+        (&["client-creds", "--client-id", ""], "--client-id has no value"),
         (&["client-cred"], "did you mean client-creds?"),
         (&[], "no command is given"),
         (&["client-creds", "--tenant-id", "a", "--tenant-id", "b"], "--tenant-id is given twice"),

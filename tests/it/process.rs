@@ -136,36 +136,60 @@ fn a_descriptor_path_works_as_a_file() {
     sandbox.run_with_input(["client-creds", "/dev/stdin", "--ca-file", &ca], &content).token();
 }
 
-#[test]
-fn the_terminal_is_asked_for_a_missing_secret_without_echo() {
-    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
-    let ca = tenant.ca_file().to_string_lossy().into_owned();
-    let line = format!(
-        "{} client-creds --authority {} --client-id {} --resource graph --ca-file {ca}",
-        env!("CARGO_BIN_EXE_entra-token"),
-        tenant.authority(),
-        contoso::DAEMON.client_id
-    );
-    // `script` gives the command a terminal of its own; what it shows is what a person would see.
+/// Runs a shell command on a terminal of its own, waits for the question, answers it, and gives what a person saw.
+fn answered(sandbox: &Sandbox, command: &str, answer: &str) -> String {
     let mut script = std::process::Command::new("script");
-    script
-        .args(["-qec", &line, "/dev/null"])
-        .current_dir(sandbox.path(""))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    let Ok(mut child) = script.spawn() else { panic!("the program script (of util-linux) is needed") };
+    script.args(["-qec", command, "/dev/null"]).current_dir(sandbox.path("")).env("PATH", "/usr/bin:/bin");
+    script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = script.spawn().expect("script, which util-linux has, can be started");
     let mut input = child.stdin.take().unwrap();
-    let mut shown = String::new();
     let mut output = child.stdout.take().unwrap();
+    let mut shown = String::new();
     let mut byte = [0];
     while !shown.contains("Client secret: ") {
         assert_eq!(output.read(&mut byte).unwrap(), 1, "{shown}");
         shown.push(char::from(byte[0]));
     }
-    std::io::Write::write_all(&mut input, format!("{}\n", contoso::DAEMON.secret).as_bytes()).unwrap();
+    // The echo is off a moment after the question is there.
+    std::thread::sleep(Duration::from_millis(200));
+    std::io::Write::write_all(&mut input, answer.as_bytes()).unwrap();
     output.read_to_string(&mut shown).unwrap();
-    assert!(child.wait().unwrap().success(), "{shown}");
+    child.wait().unwrap();
+    shown
+}
+
+/// The command of a user who gives everything but the secret.
+fn without_secret(authority: &str, more: &str) -> String {
+    let (binary, client_id) = (env!("CARGO_BIN_EXE_entra-token"), contoso::DAEMON.client_id);
+    format!("{binary} client-creds --authority {authority} --client-id {client_id} --resource graph {more}; echo code=$?; stty -a")
+}
+
+#[test]
+fn the_terminal_is_asked_for_a_missing_secret_without_echo() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    let command = without_secret(&tenant.authority(), &format!("--ca-file {}", tenant.ca_file().display()));
+    let shown = answered(&sandbox, &command, &format!("{}\n", contoso::DAEMON.secret));
     assert!(!shown.contains(contoso::DAEMON.secret), "the secret is shown: {shown}");
-    assert!(shown.contains("eyJ"), "{shown}");
+    assert!(shown.contains("eyJ") && shown.contains("code=0") && shown.contains(" echo "), "{shown}");
+}
+
+#[test]
+fn a_question_without_an_answer_leaves_the_terminal_as_it_was() {
+    let sandbox = Sandbox::new();
+    let authority = "https://login.microsoftonline.com/contoso.com";
+    for (answer, more, code, said) in [
+        ("\u{3}", "", 130, "error: interrupted"),
+        ("\u{4}", "", 2, "no client secret could be asked for"),
+        ("\n", "", 2, "is empty"),
+        ("", "--timeout 0.5", 6, "nobody answered within 0.5 seconds"),
+    ] {
+        let shown = answered(&sandbox, &without_secret(authority, &format!("--color never {more}")), answer);
+        assert!(shown.contains(said) && shown.contains(&format!("code={code}")), "{answer:?} {more}: {shown}");
+        assert!(shown.contains(" echo ") && !shown.contains(" -echo "), "{answer:?} {more}: {shown}");
+    }
+    let command = without_secret(authority, "--color never");
+    let (line, rest) = command.split_once(';').unwrap();
+    let command = format!("(sleep 1; kill $(cat pid)) & sh -c 'echo $$ > pid; exec {line}';{rest}");
+    let shown = answered(&sandbox, &command, "");
+    assert!(shown.contains("error: terminated") && shown.contains("code=143") && shown.contains(" echo "), "{shown}");
 }
