@@ -63,7 +63,8 @@ pub(crate) fn refusal(reply: &Reply) -> Option<Refusal> {
         error: text(members.error)?,
         codes,
         suberror: text(members.suberror),
-        claims: text(members.claims),
+        // Half a challenge is none.
+        claims: text(members.claims).filter(|claims| claims.len() < KEPT),
         correlation_id: id(members.correlation_id),
         trace_id: id(members.trace_id),
         timestamp: id(members.timestamp),
@@ -71,9 +72,15 @@ pub(crate) fn refusal(reply: &Reply) -> Option<Refusal> {
     })
 }
 
-/// A member that is a text and says something.
+/// The most of a text that is kept, in bytes: more than anybody reads, and than Entra writes.
+const KEPT: usize = 8 << 10;
+
+/// A member that is a text and says something, as much of it as is kept.
 fn text(member: Option<&RawValue>) -> Option<String> {
-    serde_json::from_str(member?.get()).ok().filter(|text: &String| !text.is_empty())
+    let mut text: String = serde_json::from_str(member?.get()).ok()?;
+    text.truncate(text.floor_char_boundary(KEPT));
+    text.shrink_to_fit();
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// Whether a text has the form of the platform's ids and times. Anything else in their place is of no use to anybody.

@@ -7,9 +7,6 @@ use crate::error::Error;
 use crate::redact::foreign;
 use crate::{exit, hint};
 
-/// The longest claims challenge that is passed on, in bytes. Entra's have some hundred.
-const CLAIMS_LIMIT: usize = 8 << 10;
-
 /// The parts of a report, for a person: a headline, and labelled lines below it.
 pub(crate) struct Text {
     pub(crate) headline: String,
@@ -53,7 +50,7 @@ pub(crate) fn json(error: &Error, warnings: &[String]) -> String {
         "timestamp": ids.timestamp,
         "suberror": refusal.and_then(|refusal| refusal.suberror.as_deref()).map(foreign),
         // Handed back to the platform as it is, so it is not shortened; JSON escapes what a terminal must not see.
-        "claims": refusal.and_then(|refusal| refusal.claims.as_deref()).filter(|claims| claims.len() <= CLAIMS_LIMIT),
+        "claims": refusal.and_then(|refusal| refusal.claims.as_deref()),
         "exit_code": exit::code(error),
         "retry_after": retry_after,
     });
