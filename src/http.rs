@@ -45,12 +45,12 @@ pub(crate) struct Options {
 }
 
 /// A whole answer.
-#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     /// How long the server asks to be left alone.
     pub(crate) retry_after: Option<Duration>,
-    pub(crate) body: Vec<u8>,
+    /// Wiped when dropped: it may hold a token.
+    pub(crate) body: Zeroizing<Vec<u8>>,
     pub(crate) received_at: SystemTime,
 }
 
@@ -238,12 +238,13 @@ fn check_headers(status: u16, headers: &HeaderMap, host: &str) -> Result<(), Err
 }
 
 /// The body, or `None` when it is larger than the limit.
-async fn read_body(mut response: reqwest::Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
+async fn read_body(mut response: reqwest::Response) -> Result<Option<Zeroizing<Vec<u8>>>, reqwest::Error> {
     let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
     if announced.is_some_and(|length| length > BODY_LIMIT) {
         return Ok(None);
     }
-    let mut body = Vec::with_capacity(announced.unwrap_or(4096));
+    // Growing leaves copies behind, and few answers are larger.
+    let mut body = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(16 << 10)));
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > BODY_LIMIT {
             return Ok(None);

@@ -97,7 +97,7 @@ impl Authority {
     }
 
     fn read_path(&mut self, mut segments: Vec<String>) -> Result<(), Malformed> {
-        if self.kind == Kind::Aad && segments.last().is_some_and(|last| last.eq_ignore_ascii_case("v2.0")) {
+        if matches!(self.kind, Kind::Aad | Kind::Other) && segments.last().is_some_and(|last| last.eq_ignore_ascii_case("v2.0")) {
             segments.pop();
         }
         match self.kind {
@@ -406,6 +406,7 @@ mod tests {
     fn unknown_hosts_are_asked_for_their_document() {
         for (text, document) in [
             ("https://sts.contoso.example/t", "https://sts.contoso.example/t/v2.0/.well-known/openid-configuration"),
+            ("https://sts.contoso.example/t/v2.0", "https://sts.contoso.example/t/v2.0/.well-known/openid-configuration"),
             ("https://westus.login.microsoft.com/t", "https://westus.login.microsoft.com/t/v2.0/.well-known/openid-configuration"),
         ] {
             assert_eq!(endpoint(text), (Kind::Other, None));

@@ -2,11 +2,13 @@
 
 use std::time::SystemTime;
 
+use zeroize::Zeroizing;
+
 /// A complete HTTP answer, and when it arrived: lifetimes count from there, so that parsing needs no clock.
-#[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
-    pub(crate) body: Vec<u8>,
+    /// Wiped when dropped: it may hold a token.
+    pub(crate) body: Zeroizing<Vec<u8>>,
     pub(crate) received_at: SystemTime,
 }
 
@@ -72,7 +74,7 @@ fn too_deep(json: &[u8]) -> bool {
 
 #[cfg(test)]
 pub(super) fn of(status: u16, body: impl Into<Vec<u8>>) -> Reply {
-    Reply { status, body: body.into(), received_at: SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000) }
+    Reply { status, body: Zeroizing::new(body.into()), received_at: SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000) }
 }
 
 #[cfg(test)]
