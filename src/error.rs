@@ -31,6 +31,10 @@ pub(crate) enum Error {
     #[error("{}", crate::hint::what(&.0.refusal))]
     Refused(Box<Refused>),
 
+    /// The system refused what every program needs: descriptors, threads, random numbers.
+    #[error("{0}")]
+    System(String),
+
     /// The command's time was up.
     #[error("no answer within {} while {doing}", seconds(*after))]
     TimedOut {

@@ -26,7 +26,7 @@ pub(crate) const SIGNAL: u8 = 128;
 pub(crate) fn code(error: &Error) -> u8 {
     match error {
         Error::Cancelled { .. } => CANCELLED,
-        Error::Internal(_) => OTHER,
+        Error::Internal(_) | Error::System(_) => OTHER,
         Error::Interrupted(signal) => SIGNAL + signal.number(),
         Error::Output(_) => OUTPUT,
         Error::Refused(refused) => match crate::hint::who(&refused.refusal) {

@@ -24,7 +24,7 @@ pub(crate) fn keep_memory_private() {}
 /// The flow's own, or `Interrupted`.
 pub(crate) fn within_runtime<T>(flow: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::Internal(format!("no runtime could be started: {error}")))?;
+    let runtime = runtime.map_err(|error| Error::System(format!("no request can be made: {error}")))?;
     let result = runtime.block_on(async {
         tokio::select! {
             result = flow => result,

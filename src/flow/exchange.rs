@@ -26,9 +26,9 @@ pub(super) struct Exchange<'a> {
 impl<'a> Exchange<'a> {
     /// # Errors
     ///
-    /// `Internal` when the system has no randomness.
+    /// `System`, when it has no randomness.
     pub(super) fn new(http: &'a Http, authority: &'a Authority, client_id: &'a str, scopes: &'a Scopes) -> Result<Exchange<'a>, Error> {
-        let request_id = crypto::random_id().map_err(|error| Error::Internal(error.to_string()))?;
+        let request_id = crypto::random_id().map_err(|error| Error::System(error.to_string()))?;
         log::info!("client-request-id {request_id}");
         Ok(Exchange { http, authority, client_id, scopes, request_id })
     }

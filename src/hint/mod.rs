@@ -77,6 +77,7 @@ pub(crate) fn advice(error: &Error) -> Advice {
         Error::Interrupted(_) => Advice::default(),
         Error::Output(output) => fix(output.fix),
         Error::Refused(refused) => of_refusal(refused),
+        Error::System(_) => fix("see what limits this process has (ulimit -a), and what else runs on the machine"),
         Error::TimedOut { .. } => fix("try again, or allow more time with --timeout SECONDS"),
         Error::Transport(transport) => of_transport(transport),
         Error::Unavailable(unavailable) => of_unavailable(unavailable),

@@ -125,6 +125,7 @@ fn kind(error: &Error) -> &'static str {
         Error::Interrupted(_) => "interrupted",
         Error::Output(_) => "output",
         Error::Refused(_) => "refused",
+        Error::System(_) => "system",
         Error::TimedOut { .. } => "timed_out",
         Error::Transport(_) => "transport",
         Error::Unavailable(_) => "unavailable",

@@ -128,6 +128,16 @@ fn other_processes_of_the_user_cannot_look_inside() {
 }
 
 #[test]
+fn a_system_that_has_no_more_to_give_is_told_from_a_bug() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    tenant.allow_idle();
+    sandbox.parameters(&tenant.authority(), contoso::DAEMON.client_id, contoso::DAEMON.secret);
+    let command = format!("ulimit -n 5; exec {} client-creds parameters.json", env!("CARGO_BIN_EXE_entra-token"));
+    let output = std::process::Command::new("sh").args(["-c", &command]).current_dir(sandbox.path("")).output().unwrap();
+    Ran::new(&output).refused(1).says("Too many open files").says("ulimit");
+}
+
+#[test]
 fn a_descriptor_path_works_as_a_file() {
     let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
     let parameters = sandbox.parameters(&tenant.authority(), contoso::DAEMON.client_id, contoso::DAEMON.secret);
