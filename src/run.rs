@@ -38,14 +38,24 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) if !error.use_stderr() => return show_help(&error),
         Err(error) => {
-            let terminal = Terminal::new(use_color(Color::Auto), false, wants_json(&arguments));
+            let terminal = Terminal::new(use_color(Color::Auto), false, wants_json(&arguments), known_secrets());
             return end(&terminal, Err(usage_error(&error).into()));
         }
     };
     let common = &cli.common;
-    let terminal = Terminal::new(use_color(common.color), common.quiet, common.error_format == ErrorFormat::Json);
+    let terminal = Terminal::new(use_color(common.color), common.quiet, common.error_format == ErrorFormat::Json, known_secrets());
     terminal::trace(common.verbose);
     end(&terminal, act(&cli, &terminal))
+}
+
+/// The secrets that are there before anything is read.
+fn known_secrets() -> Masks {
+    let mut masks = Masks::default();
+    let variables = [env::AZURE_CLIENT_SECRET, env::ARM_CLIENT_SECRET];
+    for secret in variables.into_iter().filter_map(|variable| Env::Process.get(variable).ok().flatten()) {
+        masks.add(&Secret::new(secret));
+    }
+    masks
 }
 
 fn act(cli: &Cli, terminal: &Terminal) -> Result<(), Error> {
@@ -228,12 +238,12 @@ fn end(terminal: &Terminal, result: Result<(), Error>) -> ExitCode {
     let warnings = terminal.take_warnings();
     let Err(error) = result else {
         if !warnings.is_empty() {
-            terminal::json(&report::ascii(&serde_json::json!({ "warnings": warnings }).to_string()));
+            terminal.json(&report::ascii(&serde_json::json!({ "warnings": warnings }).to_string()));
         }
         return ExitCode::from(exit::OK);
     };
     if terminal.json {
-        terminal::json(&report::json(&error, &warnings));
+        terminal.json(&report::json(&error, &warnings));
     } else {
         let text = report::text(&error);
         terminal.error(&text.headline, &text.lines);

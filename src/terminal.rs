@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 
 use clap::builder::styling::{AnsiColor, Style};
 
-use crate::redact::printable;
+use crate::redact::{Masks, printable};
 use crate::secret::Secret;
 
 /// How to talk to the person.
@@ -21,28 +21,36 @@ pub(crate) struct Terminal {
     pub(crate) json: bool,
     /// Warnings that wait for the object that ends the command, where that is the form.
     held: RefCell<Vec<String>>,
+    /// What no error and no warning shows, wherever it turns up: a secret may stand where a name or a path belongs.
+    hidden: Masks,
 }
 
 impl Terminal {
-    pub(crate) fn new(color: bool, quiet: bool, json: bool) -> Terminal {
-        Terminal { color, quiet, json, held: RefCell::default() }
+    pub(crate) fn new(color: bool, quiet: bool, json: bool, hidden: Masks) -> Terminal {
+        Terminal { color, quiet, json, held: RefCell::default(), hidden }
     }
 
     /// Says something that does not end the command.
     pub(crate) fn warn(&self, text: &str) {
+        let text = self.hidden.apply(text);
         match (self.quiet, self.json) {
             (true, _) => {}
-            (false, true) => self.held.borrow_mut().push(text.to_owned()),
-            (false, false) => line(&format!("{} {}", self.styled("warning:", AnsiColor::Yellow), printable(text))),
+            (false, true) => self.held.borrow_mut().push(text),
+            (false, false) => line(&format!("{} {}", self.styled("warning:", AnsiColor::Yellow), printable(&text))),
         }
     }
 
     /// Shows an error for a person: a headline and labelled lines.
     pub(crate) fn error(&self, headline: &str, lines: &[(&str, String)]) {
-        line(&format!("{} {}", self.styled("error:", AnsiColor::Red), printable(headline)));
+        line(&format!("{} {}", self.styled("error:", AnsiColor::Red), printable(&self.hidden.apply(headline))));
         for (label, text) in lines {
-            line(&format!("  {label}:  {}", printable(text)));
+            line(&format!("  {label}:  {}", printable(&self.hidden.apply(text))));
         }
+    }
+
+    /// Writes one line that is JSON already.
+    pub(crate) fn json(&self, object: &str) {
+        line(&self.hidden.apply(object));
     }
 
     /// The warnings that were held back.
@@ -107,11 +115,6 @@ impl Settings {
     pub(crate) fn keep() -> Settings {
         Settings
     }
-}
-
-/// Writes one line that is JSON already.
-pub(crate) fn json(object: &str) {
-    line(object);
 }
 
 /// Whether standard input is a terminal, so that a person can be asked.

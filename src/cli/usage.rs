@@ -23,7 +23,7 @@ pub(crate) fn usage_error(error: &clap::Error) -> UsageError {
     let argument = text(ContextKind::InvalidArg);
     // `--flag=value`: the value is not shown.
     let flag = argument.as_deref().map(|argument| argument.split(['=', ' ']).next().unwrap_or(argument).to_owned());
-    let flag = flag.filter(|flag| flag.starts_with('-'));
+    let flag = flag.filter(|flag| flag.starts_with('-')).map(|flag| if is_usual(&flag) { flag } else { "of that name".to_owned() });
     let help = || "see entra-token --help".to_owned();
     match (error.kind(), flag) {
         (ErrorKind::UnknownArgument, Some(flag)) => unknown_flag(&flag, text(ContextKind::SuggestedArg)),
@@ -62,6 +62,11 @@ pub(crate) fn usage_error(error: &clap::Error) -> UsageError {
         (_, flag) => UsageError::new(format!("the command line is not right{}", flag.map_or(String::new(), |flag| format!(" at {flag}"))))
             .fix(help()),
     }
+}
+
+/// Whether a flag has the form of one: what has another form may be a secret with hyphens before it.
+fn is_usual(flag: &str) -> bool {
+    flag.len() <= 32 && flag.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') || flag.len() == 2
 }
 
 fn unknown_flag(flag: &str, suggestion: Option<String>) -> UsageError {

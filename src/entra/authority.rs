@@ -245,7 +245,7 @@ fn parse_url(text: &str) -> Result<Url, Malformed> {
         return Err(malformed("has two dots in a row", USUAL));
     }
     if !text.contains("://") {
-        return Err(malformed("is not a URL", format!("begin it with https://, as in https://{}", text.trim_start_matches('/'))));
+        return Err(malformed("is not a URL", "begin it with https://, as in https://login.microsoftonline.com/TENANT"));
     }
     let url = Url::parse(text).map_err(|error| malformed(format!("is not a URL: {error}"), USUAL))?;
     if text.contains('@') {

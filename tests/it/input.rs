@@ -127,6 +127,19 @@ fn a_secret_that_cannot_be_had_names_its_place() {
     let line = ["client-creds", "--secret-file", misplaced, "--tenant-id", "t", "--client-id", "a", "--resource", "graph"];
     assert!(!sandbox.run(line).refused(2).stderr.contains(misplaced));
     assert!(!sandbox.run(["client-creds", misplaced]).refused(2).stderr.contains(misplaced));
+    // What the environment holds as a secret is hidden wherever it turns up.
+    let sandbox = Sandbox::new().env("AZURE_CLIENT_SECRET", misplaced);
+    for flag in ["--ca-file", "--scope", "--authority", "--out-file", "--resource", "--claims"] {
+        for format in ["text", "json"] {
+            let line = ["client-creds", "--tenant-id", "t", "--client-id", "a", flag, misplaced, "--error-format", format];
+            let ran = sandbox.run(line.into_iter().chain(if flag == "--scope" || flag == "--resource" {
+                vec![]
+            } else {
+                vec!["--resource", "graph"]
+            }));
+            assert!(!ran.stderr.contains(misplaced), "{ran:?}");
+        }
+    }
     with(serde_json::Value::Null).refused(2).says("--secret-file PATH").says("AZURE_CLIENT_SECRET").says("\"secret\" in the parameters");
     sandbox
         .run_with_input(["client-creds", "-", "--secret-file", "-"], b"{\"tenant\":\"t\",\"client_id\":\"a\",\"resource\":\"graph\"}")
@@ -159,6 +172,7 @@ fn a_wrong_command_line_is_told_without_its_values() {
         (&["client-creds", "--client-secret=CNRY"], "there is no option --client-secret"),
         (&["client-creds", "--secret", "CNRY"], "--secret-file"),
         (&["client-creds", "a.json", "CNRY"], "an argument too many"),
+        (&["client-creds", "--CNRY~x"], "there is no option of that name"),
         (&["client-creds", "--timeout", "CNRY"], "--timeout has a value that cannot be used"),
         (&["client-creds", "-o", "CNRY"], "--output has a value that is not one of token, json"),
         (&["client-creds", "--resorce", "CNRY"], "did you mean --resource?"),
