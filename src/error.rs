@@ -42,6 +42,8 @@ pub(crate) enum Error {
         after: Duration,
         /// What it was waiting for, as a fragment that follows "while".
         doing: String,
+        /// The `client-request-id` that was sent, where one was.
+        correlation_id: Option<String>,
     },
 
     /// The server could not be reached, or was not the one it should be.

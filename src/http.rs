@@ -124,7 +124,7 @@ impl Http {
     async fn within_deadline<T>(&self, host: &str, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         match tokio::time::timeout_at(self.options.deadline, work).await {
             Ok(result) => result,
-            Err(_) => Err(Error::TimedOut { after: self.options.timeout, doing: format!("waiting for {host}") }),
+            Err(_) => Err(Error::TimedOut { after: self.options.timeout, doing: format!("waiting for {host}"), correlation_id: None }),
         }
     }
 
@@ -143,14 +143,15 @@ impl Http {
         };
         let status = response.status().as_u16();
         let headers = response.headers().clone();
+        log::info!("{host} answered with status {status}");
         check_headers(status, &headers, host)?;
         let body = match read_body(response).await {
             Ok(Some(body)) => body,
             Ok(None) => return Err(unreadable(host, format!("it is larger than {BODY_LIMIT} bytes"))),
             Err(error) => return self.failed(&error, host),
         };
-        log::debug!("< {status} {}", self.masks.apply(&redact::json(&body)));
-        log::info!("{host} answered with status {status}");
+        // Masked before it is cut as well: half a secret would not be found.
+        log::debug!("< {}", self.masks.apply(&redact::json(self.masks.apply(&String::from_utf8_lossy(&body)).as_bytes())));
         let received_at = SystemTime::now();
         Ok(Attempt::Answered(Answer { status, retry_after: retry_after(&headers, received_at), body, received_at }))
     }
@@ -161,7 +162,7 @@ impl Http {
         }
         log::debug!("> {} {}", request.method(), redact::printable(&request.uri().to_string()));
         for (name, value) in request.headers() {
-            log::debug!("> {name}: {}", String::from_utf8_lossy(value.as_bytes()));
+            log::debug!("> {name}: {}", self.masks.apply(&String::from_utf8_lossy(value.as_bytes())));
         }
         if !request.body().is_empty() {
             log::debug!("> {}", self.masks.apply(&redact::form(request.body())));
@@ -185,7 +186,7 @@ impl Http {
             return Ok(client);
         }
         let client = build(&self.options).map_err(|error| {
-            let detail = redact::foreign(&innermost(&error));
+            let detail = redact::foreign(&self.masks.apply(&innermost(&error)));
             Error::Transport(Box::new(Transport { host: host.to_owned(), kind: TransportKind::Tls, detail, correlation_id: None }))
         })?;
         Ok(self.client.get_or_init(|| client))

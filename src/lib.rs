@@ -12,20 +12,20 @@
 //! | `flow` | one file a flow, named as its command; each reads top-down as the order of events |
 //! | `entra` | the protocol, pure: authorities, scopes, requests, replies, refusals. No IO, no clock, no randomness |
 //! | `hint` | what to do about an error: causes, who can lift it, the next step |
-//! | `output` | a token as text in each format; where it goes; the one sink that makes foreign text harmless |
+//! | `output` | a token as text in each format; where it goes; errors in their one shape |
 //! | `http` | the one file that names the HTTP library: lazy client, limits, retries, redacted trace |
 //! | `trust` | which certificate authorities are believed, loaded when a server's certificate is at hand |
 //! | `crypto` | the one file that names the cryptographic library |
 //! | `terminal` | the one file that writes to standard error and prompts |
 //! | `env` | every environment variable, documented |
 //! | `error`, `exit` | what can go wrong; the exit codes, with one exhaustive mapping |
-//! | `secret`, `redact` | secrets that do not print; traces and foreign text with secrets masked |
+//! | `secret`, `redact` | secrets that do not print; the one place that makes foreign text harmless and masks secrets |
 //!
 //! # Which way imports run
 //!
 //! One way, and CI holds it. `run` may use everything. `flow` uses `entra`, `http`, `crypto`, `error` and never `cli`.
-//! `cli`, `output` and `hint` use only `entra`, `env`, `secret`, `redact`, `error`, `exit` and each other's `hint`; they do
-//! not know `http`. `http`, `trust`, `crypto`, `process` and `terminal` know nothing of Entra. `entra` uses only `secret` and `redact`.
+//! `cli`, `output` and `hint` use only `entra`, `env`, `secret`, `redact`, `error` and `exit` (`output` also `hint`, which
+//! `error` and `exit` ask what a refusal means); they do not know `http`. `http`, `trust`, `crypto`, `process` and `terminal` know nothing of Entra. `entra` uses only `secret` and `redact`.
 //! Nothing imports `run`.
 
 mod cli;

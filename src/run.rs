@@ -126,7 +126,7 @@ fn check_standard_input(parameters: Option<&Path>, secret: Option<&Given<SecretS
 fn given_secret(given: &Given<SecretSource>, environment: &Env, limit: Limit) -> Result<Secret, Error> {
     let place = given.from.to_string();
     let secret = input::read_secret(&given.value, &place, environment, limit)?;
-    if plan::is_placeholder(secret.expose()) {
+    if plan::is_placeholder_secret(secret.expose()) {
         let error = UsageError::new(format!("the client secret of {place} is still a sample's placeholder"));
         return Err(error.fix("put the secret's value in its place, or say where it is: {\"env\": \"NAME\"}, {\"file\": \"PATH\"}").into());
     }
@@ -191,7 +191,7 @@ fn variable_name(name: &str) -> Result<String, UsageError> {
     match starts_well && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
         true => Ok(name.to_owned()),
         false => {
-            Err(UsageError::new("--env-name is no variable's name").fix("use letters, digits and underscores, and begin with a letter"))
+            Err(UsageError::new("--env-name is not a variable's name").fix("use letters, digits and underscores, and begin with a letter"))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The one file that writes to standard error, and that asks a person for something.
 //!
-//! Everything a person is told goes through `line`, which lets no control character through.
+//! What a person is told loses its control characters and known secrets here, before it is styled and written.
 
 use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};

@@ -183,9 +183,9 @@ fn bounded(limit: Limit, name: &str, read: impl FnOnce() -> Result<Bytes, Proble
     // The receiver may have given up: then nobody wants the result.
     std::thread::spawn(move || sender.send(read()).ok());
     let left = limit.deadline.saturating_duration_since(Instant::now());
-    receiver
-        .recv_timeout(left)
-        .unwrap_or_else(|_| Err(Problem::Failed(Error::TimedOut { after: limit.timeout, doing: format!("reading {name}") })))
+    receiver.recv_timeout(left).unwrap_or_else(|_| {
+        Err(Problem::Failed(Error::TimedOut { after: limit.timeout, doing: format!("reading {name}"), correlation_id: None }))
+    })
 }
 
 /// Runs a program, without a shell, and takes what it writes to standard output.
@@ -206,7 +206,7 @@ fn run(words: &[String], most: usize, limit: Limit, name: &str) -> Result<Bytes,
     let status = child.wait()?;
     let bytes = read?;
     if overdue {
-        return Err(Problem::Failed(Error::TimedOut { after: limit.timeout, doing: format!("waiting for {name}") }));
+        return Err(Problem::Failed(Error::TimedOut { after: limit.timeout, doing: format!("waiting for {name}"), correlation_id: None }));
     }
     match status.success() {
         true => Ok(bytes),

@@ -65,6 +65,9 @@ const KEYS: &[(&str, &str)] = &[
 const OTHER_CREDENTIALS: &[(&str, &str)] =
     &[("private_key_file", "a certificate"), ("certificate_file", "a certificate"), ("client_assertion", "a federated assertion")];
 
+/// Keys of other flows whose values are secrets.
+const OTHER_SECRETS: &[&str] = &["client_assertion", "passphrase", "password", "refresh_token", "user_assertion"];
+
 /// A file's text, and what errors call it.
 struct Document<'a> {
     name: &'a str,
@@ -111,7 +114,7 @@ impl<'a> Document<'a> {
             Some(Value::Object(root)) => Ok(root),
             Some(other) => {
                 let line = self.line(other.start());
-                Err(UsageError::new(format!("{} line {line} begins something else than an object: {{ … }}", self.name)).fix(FORM))
+                Err(UsageError::new(format!("{} line {line} does not begin with {{", self.name)).fix(FORM))
             }
             None => Err(UsageError::new(format!("{} line 1: the file is empty", self.name)).fix(FORM)),
         }
@@ -173,6 +176,7 @@ impl<'a> Document<'a> {
                 layer.credentials.push(self.given(property, credential));
             }
             _ => {
+                parameters.holds_secret |= OTHER_SECRETS.contains(&key) && matches!(property.value, Value::StringLit(_));
                 if let Some((_, what)) = OTHER_CREDENTIALS.iter().find(|(other, _)| *other == key) {
                     layer.credentials.push(self.given(property, Credential::Unsupported(what)));
                 }
@@ -348,7 +352,7 @@ mod tests {
         for (text, what) in [
             ("", "p.json line 1: the file is empty"),
             ("  \n ", "p.json line 1: the file is empty"),
-            ("[1]", "p.json line 1 begins something else than an object: { … }"),
+            ("[1]", "p.json line 1 does not begin with {"),
             ("{\n\"client_id\": 5}", "p.json line 2: \"client_id\" is a number, and must be a string"),
             ("{\n\n\"scope\": [1]}", "p.json line 3: \"scope\" is an array of another form, and must be a string or an array of strings"),
             ("{\"scope\": []}", "p.json line 1: \"scope\" is empty"),

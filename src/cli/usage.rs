@@ -6,12 +6,8 @@ use crate::error::UsageError;
 use crate::redact::foreign;
 
 /// Flags that people try, and that cannot exist: a command line can be read by every process of the machine.
-const SECRET_FLAGS: &[(&str, &str)] = &[
-    ("--client-secret", "--secret-file"),
-    ("--secret", "--secret-file"),
-    ("--password", "--secret-file"),
-    ("--certificate", "--secret-file"),
-];
+const SECRET_FLAGS: &[(&str, &str)] =
+    &[("--client-secret", "--secret-file"), ("--secret", "--secret-file"), ("--password", "--secret-file")];
 
 /// Turns clap's error into ours.
 pub(crate) fn usage_error(error: &clap::Error) -> UsageError {
@@ -27,10 +23,11 @@ pub(crate) fn usage_error(error: &clap::Error) -> UsageError {
     let help = || "see entra-token --help".to_owned();
     match (error.kind(), flag) {
         (ErrorKind::UnknownArgument, Some(flag)) => unknown_flag(&flag, text(ContextKind::SuggestedArg)),
-        (ErrorKind::UnknownArgument, None) => UsageError::new("there is an argument too many on the command line").fix(help()),
+        (ErrorKind::UnknownArgument, None) => UsageError::new("there is one argument too many on the command line").fix(help()),
         (ErrorKind::InvalidSubcommand, _) => {
             let name = text(ContextKind::InvalidSubcommand).unwrap_or_default();
             let suggestion = text(ContextKind::SuggestedSubcommand).map_or_else(help, |name| format!("did you mean {name}?"));
+            let name = if is_usual(&format!("--{name}")) { name } else { "of that name".to_owned() };
             UsageError::new(format!("there is no command {name}")).fix(suggestion)
         }
         (ErrorKind::InvalidValue | ErrorKind::ValueValidation, Some(flag))

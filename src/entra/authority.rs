@@ -31,8 +31,10 @@ pub(crate) struct Authority {
     kind: Kind,
     /// Scheme, host and port; path `/`, no query.
     origin: Url,
-    /// The tenant, where the kind has one and it is given.
+    /// The tenant, where the kind has one and it is known.
     tenant: Option<String>,
+    /// Whether the tenant is only what the host's name suggests.
+    derived: bool,
     /// What stands before (`tfp`) and after (a B2C policy) the tenant in the path; the whole path for kinds without one.
     before: Vec<String>,
     after: Vec<String>,
@@ -65,7 +67,7 @@ impl Authority {
     /// The authority of a tenant in a cloud.
     pub(crate) fn of_cloud(cloud: Cloud) -> Authority {
         let origin = Url::parse(&format!("https://{}/", cloud.login_host())).expect("the known login hosts make URLs");
-        Authority { kind: Kind::Aad, origin, tenant: None, before: Vec::new(), after: Vec::new(), policy: None }
+        Authority { kind: Kind::Aad, origin, tenant: None, derived: false, before: Vec::new(), after: Vec::new(), policy: None }
     }
 
     /// Reads an `authority` setting. The tenant may be missing: it can come from another setting.
@@ -77,6 +79,7 @@ impl Authority {
             kind: kind(&url, &segments, policy.is_some()),
             origin: origin(&url),
             tenant: None,
+            derived: false,
             before: Vec::new(),
             after: Vec::new(),
             policy,
@@ -93,7 +96,7 @@ impl Authority {
             return Err(malformed("has a query", "leave out everything from the question mark on"));
         }
         let after = segments(&url)?;
-        Ok(Authority { kind: Kind::Oidc, origin: origin(&url), tenant: None, before: Vec::new(), after, policy: None })
+        Ok(Authority { kind: Kind::Oidc, origin: origin(&url), tenant: None, derived: false, before: Vec::new(), after, policy: None })
     }
 
     fn read_path(&mut self, mut segments: Vec<String>) -> Result<(), Malformed> {
@@ -110,6 +113,7 @@ impl Authority {
             }
             Kind::Ciam if segments.is_empty() => {
                 let host = self.origin.host_str().unwrap_or_default();
+                self.derived = true;
                 self.tenant = Some(format!("{}.onmicrosoft.com", host.trim_end_matches(CIAM_SUFFIX)));
                 return Ok(());
             }
@@ -140,6 +144,7 @@ impl Authority {
     pub(crate) fn with_tenant(mut self, tenant: &str) -> Authority {
         if self.has_tenants() {
             self.tenant = Some(tenant.to_owned());
+            self.derived = false;
         }
         self
     }
@@ -151,6 +156,11 @@ impl Authority {
     /// Whether the kind has tenants in its path.
     pub(crate) fn has_tenants(&self) -> bool {
         !matches!(self.kind, Kind::AdFs | Kind::Oidc)
+    }
+
+    /// The tenant that the address itself names.
+    pub(crate) fn given_tenant(&self) -> Option<&str> {
+        self.tenant().filter(|_| !self.derived)
     }
 
     pub(crate) fn tenant(&self) -> Option<&str> {
@@ -236,6 +246,12 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether a request can be sent to an address: some that are URLs are no request targets, or too long for any server.
+pub(super) fn is_sendable(url: &Url) -> bool {
+    const LONGEST: usize = 2_000;
+    url.as_str().len() <= LONGEST && url.as_str().parse::<http::Uri>().is_ok()
+}
+
 fn parse_url(text: &str) -> Result<Url, Malformed> {
     if text.chars().any(|character| character.is_whitespace() || character.is_control() || character == '\\') {
         return Err(malformed("holds a space, a backslash or a control character", USUAL));
@@ -261,6 +277,9 @@ fn parse_url(text: &str) -> Result<Url, Malformed> {
         _ => return Err(malformed("is not https", USUAL)),
     }
     check_host(text, &url)?;
+    if !is_sendable(&url) {
+        return Err(malformed("is no address that a request can be sent to", USUAL));
+    }
     Ok(url)
 }
 
@@ -449,6 +468,7 @@ mod tests {
             "https://login.microsoftonline.com/a b",
             "https://login.microsoftonline.com/a%2fb",
             "https:///t",
+            "https://a\"b.example/t",
             "https://@login.microsoftonline.com/t",
             "https://0x7f.1/t",
             "https://2130706433/t",

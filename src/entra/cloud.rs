@@ -30,9 +30,6 @@ const LOGIN_HOSTS: &[(&str, Cloud)] = &[
     ("login-us.microsoftonline.com", Cloud::UsGov),
     ("login.partner.microsoftonline.cn", Cloud::China),
     ("login.chinacloudapi.cn", Cloud::China),
-    ("login.sovcloud-identity.fr", Cloud::Public),
-    ("login.sovcloud-identity.de", Cloud::Public),
-    ("login.sovcloud-identity.sg", Cloud::Public),
 ];
 
 impl Cloud {

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::authority::Authority;
+use super::authority::{Authority, is_sendable};
 use super::cloud::Cloud;
 use super::reply::Reply;
 
@@ -27,6 +27,9 @@ pub(crate) fn token_endpoint(reply: &Reply, authority: &Authority) -> Result<Url
     let endpoint = Url::parse(&fill(&document.token_endpoint)).map_err(|_| "its token_endpoint is not a URL".to_owned())?;
     if endpoint.scheme() != authority.address().scheme() {
         return Err(format!("its token_endpoint is {}, which is not https", shown(&endpoint)));
+    }
+    if endpoint.fragment().is_some() || !is_sendable(&endpoint) {
+        return Err("its token_endpoint is no address that a request can be sent to".to_owned());
     }
     if !endpoint.username().is_empty() || endpoint.password().is_some() {
         return Err("its token_endpoint holds a user name".to_owned());
@@ -100,6 +103,8 @@ mod tests {
             (own, "https://user@idp.example/token"),
             (own, "https://login.microsoftonline.com/t/oauth2/v2.0/token"),
             (own, "/token"),
+            (own, "https://idp.example/token#x"),
+            (own, &format!("https://idp.example/{}", "a".repeat(70_000))),
             ("https://evil.example", "https://idp.example/token"),
             ("http://idp.example/a", "https://idp.example/token"),
             ("https://login.microsoftonline.com.evil.example/", "https://idp.example/token"),

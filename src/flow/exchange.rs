@@ -13,6 +13,7 @@ use crate::entra::scope::Scopes;
 use crate::entra::token::{self, ReplyError, TokenSet};
 use crate::error::{Error, Refused, Unavailable, Unreadable};
 use crate::http::{Answer, Http};
+use crate::redact;
 
 /// One acquisition: the network, who asks for what, and the id that the platform's logs know it by.
 pub(super) struct Exchange<'a> {
@@ -45,7 +46,7 @@ impl<'a> Exchange<'a> {
             return Err(self.refused(refusal));
         }
         let endpoint = match reply.status {
-            200 => discovery::token_endpoint(&reply, self.authority),
+            200 => discovery::token_endpoint(&self.masked(&reply), self.authority),
             status => Err(format!("it has no OpenID document at {} (status {status})", document.path())),
         };
         endpoint.map_err(|what| self.unreadable(&document, &what))
@@ -53,11 +54,18 @@ impl<'a> Exchange<'a> {
 
     /// Sends a token request and reads the tokens from the reply.
     pub(super) async fn tokens(&self, endpoint: &Url, request: &Request) -> Result<TokenSet, Error> {
-        log::info!("asking {endpoint} for a token");
+        log::info!("asking {} for a token", redact::foreign(endpoint.as_str()));
         let reply = self.send(request).await?;
         token::tokens(&reply).map_err(|error| match error {
             ReplyError::Refused(refusal) => self.refused(*refusal),
-            ReplyError::Unreadable(what) => self.unreadable(endpoint, &what),
+            ReplyError::Unreadable(what) => {
+                let masked = token::tokens(&self.masked(&reply)).err();
+                let what = masked.map_or(what, |error| match error {
+                    ReplyError::Unreadable(what) => what,
+                    ReplyError::Refused(refusal) => refusal.words().to_owned(),
+                });
+                self.unreadable(endpoint, &what)
+            }
         })
     }
 
@@ -73,6 +81,14 @@ impl<'a> Exchange<'a> {
         let host = request.uri().authority().map_or_else(|| self.authority.host().to_owned(), ToString::to_string);
         let correlation_id = Some(self.request_id.to_string());
         Err(Error::Unavailable(Box::new(Unavailable { host, status, retry_after, refusal, correlation_id })))
+    }
+
+    /// The same reply without the secrets that were sent: what is quoted of it is cut, and half a secret would not be found.
+    fn masked(&self, reply: &Reply) -> Reply {
+        // Nothing is quoted of what is no text.
+        let body =
+            str::from_utf8(&reply.body).map_or_else(|_| reply.body.clone(), |text| self.http.masks().apply(text).into_bytes().into());
+        Reply { status: reply.status, body, received_at: reply.received_at }
     }
 
     fn refused(&self, refusal: Refusal) -> Error {
@@ -97,6 +113,7 @@ impl<'a> Exchange<'a> {
     /// The platform's logs know an exchange by the id that was sent, whatever came back.
     fn with_id(&self, mut error: Error) -> Error {
         let slot = match &mut error {
+            Error::TimedOut { correlation_id, .. } => correlation_id,
             Error::Transport(transport) => &mut transport.correlation_id,
             Error::Unreadable(unreadable) => &mut unreadable.correlation_id,
             _ => return error,

@@ -1555,6 +1555,15 @@ mod tests {
     }
 
     #[test]
+    fn the_codes_that_users_meet_most_are_there() {
+        let common = [
+            50020, 50034, 50076, 50079, 50126, 50196, 53003, 65001, 70002, 70011, 90002, 90010, 500011, 500207, 700016, 700024, 700027,
+            900144, 1002012, 7000112, 7000215, 7000218, 7000222,
+        ];
+        assert!(common.iter().all(|code| explanation(*code).is_some()));
+    }
+
+    #[test]
     fn codes_ascend_strictly() {
         for pair in EXPLANATIONS.windows(2) {
             assert!(pair[0].code < pair[1].code, "{} is before {}", pair[0].code, pair[1].code);

@@ -30,6 +30,9 @@ impl Destination {
         if !folder(path).is_dir() {
             return problem("is in a folder that does not exist", "create the folder first");
         }
+        if let Err(error) = temporary(path) {
+            return problem(&format!("is in a folder that cannot be written to: {}", said(&error)), "choose a place that you can write to");
+        }
         match fs::symlink_metadata(path) {
             Ok(metadata) if metadata.file_type().is_symlink() => problem("is a symbolic link", "name the file it points to"),
             Ok(metadata) if !metadata.is_file() => {
@@ -77,14 +80,18 @@ fn print(result: &Secret) -> io::Result<()> {
 
 /// Writes beside the file and renames, so that a reader sees the old content or the new, and a crash leaves one of them.
 fn replace(path: &Path, result: &Secret) -> io::Result<()> {
-    // tempfile creates with mode 0600, and removes the file if we do not get to the end.
-    let mut file = tempfile::Builder::new().prefix(".entra-token-").tempfile_in(folder(path))?;
+    let mut file = temporary(path)?;
     file.write_all(result.expose().as_bytes())?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     // The rename itself is on disk only when the folder is. Not every file system can do that.
     let _ = File::open(folder(path)).and_then(|folder| folder.sync_all());
     Ok(())
+}
+
+/// A file beside another: created with mode 0600, and removed if it is not given that other's name.
+fn temporary(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(".entra-token-").tempfile_in(folder(path))
 }
 
 fn folder(path: &Path) -> &Path {

@@ -90,6 +90,7 @@ impl Ids {
     fn of(error: &Error) -> Ids {
         let sent = match error {
             Error::Transport(transport) => transport.correlation_id.clone(),
+            Error::TimedOut { correlation_id, .. } => correlation_id.clone(),
             Error::Unavailable(unavailable) => unavailable.correlation_id.clone(),
             Error::Unreadable(unreadable) => unreadable.correlation_id.clone(),
             _ => None,

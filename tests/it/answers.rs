@@ -107,7 +107,8 @@ fn a_slow_answer_ends_with_the_commands_time() {
     ] {
         tenant.next(misbehaviour);
         let start = Instant::now();
-        sandbox.client_creds(&tenant, ["--timeout", "0.7"]).refused(5).says("no answer within 0.7 seconds").says("--timeout");
+        let ran = sandbox.client_creds(&tenant, ["--timeout", "0.7"]);
+        ran.refused(5).says("no answer within 0.7 seconds").says("--timeout").says("ids:  correlation ");
         assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
     }
 }
@@ -205,5 +206,53 @@ fn a_secret_that_a_server_echoes_is_not_shown() {
         let ran = run(misbehaviour, &["-vv"]);
         assert_eq!(ran.code, Some(code), "{ran:?}");
         assert!(!ran.stderr.contains(secret) && !ran.stderr.contains(&encoded), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_wait_that_the_server_asks_for_is_kept() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    tenant.next(status(429, &[("retry-after", "2")], "{}"));
+    let start = Instant::now();
+    sandbox.client_creds(&tenant, []).token();
+    assert!(start.elapsed() >= Duration::from_secs(2), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_connection_that_cannot_be_made_is_tried_again() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    tenant.allow_idle();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    // It listens again a moment later, and answers with a refusal.
+    let server = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(200));
+        let (mut stream, _) = std::net::TcpListener::bind(address).unwrap().accept().unwrap();
+        std::io::Read::read(&mut stream, &mut [0; 4096]).unwrap();
+        let body = "{\"error\":\"invalid_client\"}";
+        let answer = format!("HTTP/1.1 401 No\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        std::io::Write::write_all(&mut stream, answer.as_bytes()).unwrap();
+    });
+    let parameters = sandbox.parameters(&format!("http://{address}/t"), contoso::DAEMON.client_id, contoso::DAEMON.secret);
+    sandbox.client_creds_with(&tenant, &parameters, []).refused(3).says("invalid_client");
+    server.join().unwrap();
+}
+
+#[test]
+fn an_echo_is_masked_wherever_a_text_is_cut() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    let secret = contoso::DAEMON.secret;
+    for before in [0, 250, 280, 290, 299, 310] {
+        let padding = "y".repeat(before);
+        for misbehaviour in [
+            token(&[("token_type", json!(format!("{padding}{secret}")))]),
+            status(200, &[], format!("<title>{padding} {secret}</title>")),
+            status(400, &[], json!({"error": "x", "error_description": format!("{padding}{secret}")}).to_string()),
+        ] {
+            tenant.next(misbehaviour);
+            let ran = sandbox.client_creds(&tenant, ["-vv"]);
+            assert!(!ran.stderr.contains(&secret[..10]), "{before}: {ran:?}");
+        }
     }
 }

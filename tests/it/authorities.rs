@@ -5,6 +5,9 @@ use serde_json::json;
 
 use crate::sandbox::Sandbox;
 
+/// The custom API, as a scope.
+const API_SCOPE: &str = "api://ce4f2c9b-faff-47d7-b531-215741d25e35/.default";
+
 /// The default app's parameters without an authority, and a sandbox in which the real host names lead to the tenant.
 fn sandbox(tenant: &Tenant) -> Sandbox {
     let sandbox = Sandbox::new().env("HTTPS_PROXY", tenant.proxy_url()).env("SSL_CERT_FILE", tenant.ca_file());
@@ -43,7 +46,7 @@ fn known_hosts_are_asked_for_a_token_and_nothing_else() {
         let tenant = Tenant::start();
         let sandbox = sandbox(&tenant);
         let resource = ["client-creds", "p.json", "--scope"].into_iter().chain([if host.starts_with("adfs") {
-            contoso::API_URI
+            API_SCOPE
         } else {
             "https://graph.microsoft.com/.default"
         }]);
@@ -52,6 +55,7 @@ fn known_hosts_are_asked_for_a_token_and_nothing_else() {
         assert_eq!(requests.len(), 1, "{host}: {ran:?}");
         assert_eq!((requests[0].host.as_str(), requests[0].path.as_str()), (host, path), "{ran:?}");
         assert_eq!(tenant.connects().len(), 1);
+        ran.token();
     }
 }
 

@@ -21,7 +21,7 @@ fn a_parameters_file_that_cannot_be_read_says_where_and_why() {
     refused("{\n\n\"client_id\": 12}", "p.json line 3: \"client_id\" is a number");
     refused("{\"scope\": {\"a\": 1}}", "p.json line 1: \"scope\" is an object");
     refused("{\"secret\": [\"x\"]}", "p.json line 1: \"secret\" is an array");
-    refused("[\"client_id\"]", "p.json line 1 begins something else than an object");
+    refused("[\"client_id\"]", "p.json line 1 does not begin with {");
     refused("nonsense", "p.json line 1, column 1 is not JSON");
     refused([b"{\"client_id\": \"a\",\n\"x\": \"".as_slice(), &[0xff, 0xfe], b"\"}"].concat(), "p.json line 2 is not UTF-8");
     refused([&[0xff, 0xfe, b'{', 0, b'}', 0][..]].concat(), "UTF-16");
@@ -171,7 +171,7 @@ fn a_wrong_command_line_is_told_without_its_values() {
         (&["client-creds", "--client-secret", "CNRY"][..], "there is no option --client-secret"),
         (&["client-creds", "--client-secret=CNRY"], "there is no option --client-secret"),
         (&["client-creds", "--secret", "CNRY"], "--secret-file"),
-        (&["client-creds", "a.json", "CNRY"], "an argument too many"),
+        (&["client-creds", "a.json", "CNRY"], "one argument too many"),
         (&["client-creds", "--CNRY~x"], "there is no option of that name"),
         (&["client-creds", "--timeout", "CNRY"], "--timeout has a value that cannot be used"),
         (&["client-creds", "-o", "CNRY"], "--output has a value that is not one of token, json"),
@@ -183,7 +183,7 @@ fn a_wrong_command_line_is_told_without_its_values() {
         (&[], "no command is given"),
         (&["client-creds", "--tenant-id", "a", "--tenant-id", "b"], "--tenant-id is given twice"),
         (&["client-creds", "--env-name", "X"], "--env-name goes with -o env"),
-        (&["client-creds", "-o", "env", "--env-name", "a b"], "--env-name is no variable's name"),
+        (&["client-creds", "-o", "env", "--env-name", "a b"], "--env-name is not a variable's name"),
         (
             &[
                 "client-creds",

@@ -78,8 +78,12 @@ fn a_file_is_replaced_whole_and_readable_by_its_owner_alone() {
     let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
     let target = sandbox.write("token.txt", "old");
     std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let mut before = std::fs::File::open(&target).unwrap();
     let ran = sandbox.client_creds(&tenant, ["--out-file", "token.txt"]);
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "", ""));
+    let mut old = String::new();
+    std::io::Read::read_to_string(&mut before, &mut old).unwrap();
+    assert_eq!(old, "old", "who reads the old file meanwhile reads it whole");
     assert_eq!(claims(std::fs::read_to_string(&target).unwrap().trim_end())["appid"], contoso::DAEMON.client_id);
     assert_eq!(std::fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(sandbox.files(), ["parameters.json", "token.txt"], "no temporary file is left");

@@ -90,6 +90,16 @@ fn a_server_that_is_not_trusted_gets_nothing() {
 }
 
 #[test]
+fn the_systems_authorities_are_a_file_or_a_folder() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    let parameters = sandbox.parameters(&tenant.authority(), contoso::DAEMON.client_id, contoso::DAEMON.secret);
+    std::fs::create_dir(sandbox.path("certificates")).unwrap();
+    std::fs::copy(tenant.ca_file(), sandbox.path("certificates/1.pem")).unwrap();
+    let sandbox = sandbox.env("SSL_CERT_FILE", "/nonexistent.pem").env("SSL_CERT_DIR", "certificates");
+    sandbox.run(["client-creds".as_ref(), parameters.as_os_str()]).token();
+}
+
+#[test]
 fn a_machine_without_authorities_is_told_what_to_install() {
     let tenant = Tenant::start();
     tenant.allow_idle();
