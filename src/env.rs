@@ -78,10 +78,10 @@ impl Env {
         }
     }
 
-    /// A proxy variable: the lower-case name wins, as with curl. What is not UTF-8 is no proxy.
-    pub(crate) fn either_case(&self, variable: Variable) -> Option<String> {
-        let lower = self.named(&variable.0.to_ascii_lowercase()).ok().flatten();
-        lower.or_else(|| self.get(variable).ok().flatten())
+    /// A proxy variable: the lower-case name wins, as with curl.
+    pub(crate) fn either_case(&self, variable: Variable) -> Result<Option<String>, NotUtf8> {
+        let lower = self.named(&variable.0.to_ascii_lowercase())?;
+        lower.map_or_else(|| self.get(variable), |value| Ok(Some(value)))
     }
 }
 

@@ -316,7 +316,7 @@ fn kind(error: &reqwest::Error) -> Option<TransportKind> {
         () if says("tunnel error") => Some(TransportKind::Proxy),
         () if says("dns error") => Some(TransportKind::NotFound),
         () if error.is_connect() => Some(TransportKind::Connect),
-        () if says(": invalid ") || says("head is too large") || says("chunk") => None,
+        () if says(": invalid ") || says(" parsed") || says("head is too large") || says("chunk") => None,
         () => Some(TransportKind::Lost),
     }
 }

@@ -65,14 +65,20 @@ fn act(cli: &Cli, terminal: &Terminal) -> Result<(), Error> {
     }
 }
 
+/// The most warnings about the parameters that are worth reading.
+const MOST_WARNINGS: usize = 10;
+
 /// Parameters, plan, secret, token, output: what fails is noticed as early as it can be, and before anything is sent.
 fn client_creds(command: &ClientCreds, common: &Common, terminal: &Terminal, limit: Limit) -> Result<(), Error> {
     let environment = Env::Process;
     let format = chosen_format(&command.output, &environment)?;
     let destination = destination(&command.output);
     let parameters = read_parameters(command.parameters.as_deref(), limit)?;
-    for warning in &parameters.warnings {
+    for warning in parameters.warnings.iter().take(MOST_WARNINGS) {
         terminal.warn(warning);
+    }
+    if let Some(more) = parameters.warnings.len().checked_sub(MOST_WARNINGS).filter(|more| *more > 0) {
+        terminal.warn(&format!("{more} more warnings about the parameters"));
     }
     let plan = plan::plan(&command.client.layer(), &parameters.layer, &Layer::of_environment(&environment)?)?;
     for origin in &plan.origins {

@@ -27,19 +27,22 @@ pub(crate) struct Network {
 ///
 /// When the proxy's address cannot be used. It is not quoted, because it may hold a password.
 pub(crate) fn network(flag: Option<&str>, environment: &Env) -> Result<Network, UsageError> {
-    let named = |variable: Variable| environment.either_case(variable).map(|value| (value, variable.0));
-    let proxy = flag
-        .map(|value| (value.to_owned(), "--proxy"))
-        .or_else(|| named(env::HTTPS_PROXY))
-        .or_else(|| named(env::ALL_PROXY))
-        .map(|(value, from)| check_proxy(&value, from))
-        .transpose()?;
+    let named =
+        |variable: Variable| environment.either_case(variable).map_err(|_| UsageError::new(format!("{} is not UTF-8 text", variable.0)));
+    let given = match flag {
+        Some(value) => Some((value.to_owned(), "--proxy")),
+        None => match named(env::HTTPS_PROXY)? {
+            Some(value) => Some((value, env::HTTPS_PROXY.0)),
+            None => named(env::ALL_PROXY)?.map(|value| (value, env::ALL_PROXY.0)),
+        },
+    };
+    let proxy = given.map(|(value, from)| check_proxy(&value, from)).transpose()?;
     let (proxy, proxy_password) = proxy.unzip();
     let path = |variable| environment.get(variable).ok().flatten().map(PathBuf::from);
     Ok(Network {
         proxy,
         proxy_password: proxy_password.flatten(),
-        no_proxy: environment.either_case(env::NO_PROXY).map(|list| exceptions(&list)),
+        no_proxy: named(env::NO_PROXY)?.map(|list| exceptions(&list)),
         bundle: path(env::SSL_CERT_FILE),
         folder: path(env::SSL_CERT_DIR),
     })

@@ -20,6 +20,9 @@ pub(crate) fn token_endpoint(reply: &Reply, authority: &Authority) -> Result<Url
     let document: Document = reply.json()?;
     let tenant = authority.tenant().unwrap_or_default();
     let fill = |text: &str| text.replace("{tenantid}", tenant).replace("{tenant}", tenant);
+    if authority.tenant().is_none() && document.token_endpoint.contains("{tenant") {
+        return Err("its token_endpoint has a place for a tenant, and the authority has none".to_owned());
+    }
     let issuer = Url::parse(&fill(&document.issuer)).map_err(|_| "its issuer is not a URL".to_owned())?;
     if !may_issue(authority, &issuer) {
         return Err(format!("its issuer is {}, which is not the authority's", shown(&issuer)));
@@ -104,6 +107,7 @@ mod tests {
             (own, "https://login.microsoftonline.com/t/oauth2/v2.0/token"),
             (own, "/token"),
             (own, "https://idp.example/token#x"),
+            (own, "https://idp.example/{tenant}/token"),
             (own, &format!("https://idp.example/{}", "a".repeat(70_000))),
             ("https://evil.example", "https://idp.example/token"),
             ("http://idp.example/a", "https://idp.example/token"),

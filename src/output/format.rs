@@ -49,22 +49,22 @@ pub(crate) struct Issued {
 /// The result as it is written, final line break included. It holds the token, so it is wiped when dropped.
 pub(crate) fn render(format: &Format, issued: &Issued, now: SystemTime) -> Secret {
     let token = issued.tokens.access_token.expose();
-    let text = match format {
-        Format::Token => Zeroizing::new(format!("{token}\n")),
+    Secret::new(match format {
+        Format::Token => format!("{token}\n"),
         Format::Json => lines(&json(issued, now)),
-        Format::Header => Zeroizing::new(format!("Authorization: Bearer {token}\n")),
-        Format::Curl => Zeroizing::new(format!("header = \"Authorization: Bearer {token}\"\n")),
+        Format::Header => format!("Authorization: Bearer {token}\n"),
+        Format::Curl => format!("header = \"Authorization: Bearer {token}\"\n"),
         // A bearer token's characters (RFC 6750) hold no quote, so nothing can end the quoting.
-        Format::Env { name } => Zeroizing::new(format!("export {name}='{token}'\n")),
+        Format::Env { name } => format!("export {name}='{token}'\n"),
         Format::Az => lines(&az(issued)),
         Format::ExecCredential { api_version } => lines(&exec_credential(issued, api_version)),
-        Format::None => Zeroizing::default(),
-    };
-    Secret::new(text.as_str().to_owned())
+        Format::None => String::new(),
+    })
 }
 
-fn lines(value: &serde_json::Value) -> Zeroizing<String> {
-    Zeroizing::new(super::report::ascii(&format!("{value:#}\n")))
+fn lines(value: &serde_json::Value) -> String {
+    let text = Zeroizing::new(format!("{value:#}\n"));
+    super::report::ascii(&text)
 }
 
 fn json(issued: &Issued, now: SystemTime) -> serde_json::Value {

@@ -17,8 +17,8 @@ pub(crate) struct Text {
 pub(crate) fn text(error: &Error) -> Text {
     let advice = hint::advice(error);
     let mut lines = Vec::new();
-    lines.extend(advice.why.map(|why| ("why", why)));
-    lines.extend(advice.fix.map(|fix| ("fix", fix)));
+    lines.extend(advice.why.map(|why| ("why", bounded(why))));
+    lines.extend(advice.fix.map(|fix| ("fix", bounded(fix))));
     let ids = Ids::of(error);
     let mut parts = Vec::new();
     parts.extend(ids.correlation.map(|id| format!("correlation {id}")));
@@ -27,7 +27,17 @@ pub(crate) fn text(error: &Error) -> Text {
     if !parts.is_empty() {
         lines.push(("ids", parts.join(" ")));
     }
-    Text { headline: error.to_string(), lines }
+    Text { headline: bounded(error.to_string()), lines }
+}
+
+/// As much of a text as anybody reads: a setting that it quotes may be of any length.
+pub(crate) fn bounded(mut text: String) -> String {
+    const LONGEST: usize = 1_000;
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push('…');
+    }
+    text
 }
 
 /// The error for a script: every field is always there, and null where it has nothing to say.
@@ -42,9 +52,9 @@ pub(crate) fn json(error: &Error, warnings: &[String]) -> String {
     let mut object = json!({
         "error": refusal.map_or_else(|| kind(error).to_owned(), |refusal| foreign(&refusal.error)),
         "error_codes": refusal.map_or(&[][..], |refusal| &refusal.codes),
-        "message": error.to_string(),
-        "why": advice.why,
-        "fix": advice.fix,
+        "message": bounded(error.to_string()),
+        "why": advice.why.map(bounded),
+        "fix": advice.fix.map(bounded),
         "correlation_id": ids.correlation,
         "trace_id": ids.trace,
         "timestamp": ids.timestamp,

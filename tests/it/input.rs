@@ -172,6 +172,7 @@ fn a_wrong_command_line_is_told_without_its_values() {
         (&["client-creds", "--client-secret=CNRY"], "there is no option --client-secret"),
         (&["client-creds", "--secret", "CNRY"], "--secret-file"),
         (&["client-creds", "a.json", "CNRY"], "one argument too many"),
+        (&["client-creds", "--tenant-id", "t", "--client-id", "a", "--scope", &"q".repeat(20_000)], "the scope qqqq"),
         (&["client-creds", "--CNRY~x"], "there is no option of that name"),
         (&["client-creds", "--timeout", "CNRY"], "--timeout has a value that cannot be used"),
         (&["client-creds", "-o", "CNRY"], "--output has a value that is not one of token, json"),

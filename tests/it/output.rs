@@ -44,6 +44,17 @@ fn each_form_is_what_its_consumer_reads() {
 }
 
 #[test]
+fn az_is_answered_in_local_time() {
+    let tenant = Tenant::start();
+    // A zone in the form that needs no database, so that the test is the same on a bare machine.
+    let sandbox = Sandbox::new().env("TZ", "XYZ-9");
+    let az: Value = serde_json::from_str(&sandbox.client_creds(&tenant, ["-o", "az"]).stdout).unwrap();
+    let seconds = i64::try_from(az["expires_on"].as_u64().unwrap()).unwrap() + 9 * 3600;
+    let hours_and_minutes = format!(" {:02}:{:02}:", seconds / 3600 % 24, seconds / 60 % 60);
+    assert!(az["expiresOn"].as_str().unwrap().contains(&hours_and_minutes), "{az}");
+}
+
+#[test]
 fn kubectl_gets_a_credential_in_the_version_it_asks_for() {
     let tenant = Tenant::start();
     for (asked, answered) in [(None, "v1beta1"), (Some("v1"), "v1"), (Some("v1beta1"), "v1beta1")] {
