@@ -1,9 +1,9 @@
-//! What access tokens say (Microsoft page "Access token claims reference").
+//! What tokens say (Microsoft pages "Access token claims reference" and "ID token claims reference").
 
 use serde_json::{Value, json};
 
-use crate::directory::{App, Directory, Organization, Resource};
-use crate::ids::{base64url, guid, guid_of, now};
+use crate::directory::{App, Directory, Organization, Policy, Resource, User};
+use crate::ids::{base64url, guid, guid_of, now, pairwise};
 use crate::record::Recorded;
 
 /// Whom a token is about, what it is for, and who asks where.
@@ -19,22 +19,13 @@ pub(crate) struct Subject<'a> {
 pub(crate) fn of_app(subject: &Subject<'_>, request: &Recorded, directory: &Directory) -> Value {
     let tenant = &subject.organization.id;
     let object = guid_of(&format!("{}/{tenant}", subject.app.client_id)).to_string();
-    let mut claims = json!({
-        // Entra dates tokens back by five minutes, for receivers whose clocks are slow.
-        "iat": now() - 300,
-        "nbf": now() - 300,
-        "exp": now() + directory.token_lifetime.as_secs().cast_signed(),
-        "aio": base64url([guid().into_bytes(), guid().into_bytes()].concat()),
-        "idtyp": "app",
-        "oid": object,
-        "sub": object,
-        "rh": format!("1.{}.", base64url([guid_of(tenant).into_bytes(), guid_of(&subject.app.client_id).into_bytes()].concat())),
-        "tid": tenant,
-        "uti": base64url(guid().as_bytes()),
-    });
-    let versioned = if subject.resource.takes_version_2 { version_2(subject, request) } else { version_1(subject, request) };
-    for (name, value) in versioned {
-        claims[name] = value;
+    let mut claims = of_any(subject, directory);
+    add(&mut claims, versioned(subject, request));
+    claims["idtyp"] = json!("app");
+    claims["oid"] = json!(object);
+    claims["sub"] = json!(object);
+    if !subject.resource.takes_version_2 {
+        claims["idp"] = claims["iss"].clone();
     }
     let roles = subject.app.roles_in(&subject.resource.app_id);
     if !roles.is_empty() {
@@ -43,17 +34,82 @@ pub(crate) fn of_app(subject: &Subject<'_>, request: &Recorded, directory: &Dire
     claims
 }
 
+/// The claims of a token for a user, in the version that the resource takes.
+pub(crate) fn of_user(subject: &Subject<'_>, user: &User, scopes: &[String], request: &Recorded, directory: &Directory) -> Value {
+    let mut claims = of_any(subject, directory);
+    add(&mut claims, versioned(subject, request));
+    claims["name"] = json!(user.display_name);
+    claims["oid"] = json!(user.id);
+    claims["scp"] = json!(scopes.join(" "));
+    claims["sub"] = json!(pairwise(&user.id, &subject.resource.app_id));
+    if subject.resource.takes_version_2 {
+        claims["preferred_username"] = json!(user.user_principal_name);
+    } else {
+        let name = json!(user.user_principal_name);
+        add(&mut claims, vec![("amr", json!(["pwd"])), ("idtyp", json!("user")), ("unique_name", name.clone()), ("upn", name)]);
+    }
+    claims
+}
+
+/// The claims of an id token, which is for the app itself, is always of version 2 and says what the OpenID scopes ask for
+/// (Microsoft page "Scopes and permissions in the Microsoft identity platform", section on OpenID Connect scopes).
+pub(crate) fn of_id_token(subject: &Subject<'_>, user: &User, asked: &[&str], request: &Recorded, directory: &Directory) -> Value {
+    let mut claims = of_any(subject, directory);
+    claims["aud"] = json!(subject.app.client_id);
+    claims["iss"] = json!(issuer_2(request, &subject.organization.id));
+    claims["sub"] = json!(pairwise(&user.id, &subject.app.client_id));
+    claims["ver"] = json!("2.0");
+    if asked.contains(&"profile") {
+        claims["name"] = json!(user.display_name);
+        claims["oid"] = json!(user.id);
+        claims["preferred_username"] = json!(user.user_principal_name);
+    }
+    if asked.contains(&"email") {
+        claims["email"] = json!(user.user_principal_name);
+    }
+    claims
+}
+
+/// What all tokens say.
+fn of_any(subject: &Subject<'_>, directory: &Directory) -> Value {
+    let tenant = &subject.organization.id;
+    json!({
+        // Entra dates tokens back by five minutes, for receivers whose clocks are slow.
+        "iat": now() - 300,
+        "nbf": now() - 300,
+        "exp": now() + directory.token_lifetime.as_secs().cast_signed(),
+        "aio": base64url([guid().into_bytes(), guid().into_bytes()].concat()),
+        "rh": format!("1.{}.", base64url([guid_of(tenant).into_bytes(), guid_of(&subject.app.client_id).into_bytes()].concat())),
+        "tid": tenant,
+        "uti": base64url(guid().as_bytes()),
+    })
+}
+
+fn add(claims: &mut Value, more: Vec<(&'static str, Value)>) {
+    for (name, value) in more {
+        claims[name] = value;
+    }
+}
+
+fn versioned(subject: &Subject<'_>, request: &Recorded) -> Vec<(&'static str, Value)> {
+    if subject.resource.takes_version_2 { version_2(subject, request) } else { version_1(subject, request) }
+}
+
+/// How the app proved itself: not at all, or with a secret.
+fn proof(app: &App) -> Value {
+    if app.is_under(Policy::PublicClient) { json!("0") } else { json!("1") }
+}
+
 /// The audience is what was asked for, to the last slash.
 fn version_1(subject: &Subject<'_>, request: &Recorded) -> Vec<(&'static str, Value)> {
     let issuer = issuer_1(&request.host_name(), &subject.organization.id);
     vec![
         ("ver", json!("1.0")),
         ("aud", json!(subject.identifier)),
-        ("idp", json!(issuer)),
         ("iss", json!(issuer)),
         ("app_displayname", json!(subject.app.name)),
         ("appid", json!(subject.app.client_id)),
-        ("appidacr", json!("1")),
+        ("appidacr", proof(subject.app)),
     ]
 }
 
@@ -64,7 +120,7 @@ fn version_2(subject: &Subject<'_>, request: &Recorded) -> Vec<(&'static str, Va
         ("aud", json!(subject.resource.app_id)),
         ("iss", json!(issuer_2(request, &subject.organization.id))),
         ("azp", json!(subject.app.client_id)),
-        ("azpacr", json!("1")),
+        ("azpacr", proof(subject.app)),
     ]
 }
 

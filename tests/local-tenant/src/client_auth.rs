@@ -38,6 +38,16 @@ pub(crate) fn check(app: &App, form: &Form, request: &Recorded) -> Result<(), St
     }
 }
 
+/// The same for grants that public clients may use too. They have nothing to prove, and must not try.
+pub(crate) fn check_either(app: &App, form: &Form, request: &Recorded) -> Result<(), Stranger> {
+    if !app.is_under(Policy::PublicClient) {
+        return check(app, form, request);
+    }
+    let has_tried =
+        request.header("authorization").is_some() || ["client_secret", "client_assertion"].iter().any(|it| form.get(it).is_some());
+    if has_tried { Err(Stranger::Public) } else { Ok(()) }
+}
+
 /// Whether what was sent as a secret is the id of one, the most common mistake.
 pub(crate) fn is_secret_id(app: &App, form: &Form) -> bool {
     form.get("client_secret").is_some_and(|sent| app.secrets.iter().any(|known| known.id.eq_ignore_ascii_case(sent)))

@@ -57,9 +57,16 @@ pub const DISABLED: Registration = Registration {
     secret: "local~disabld.KXSc7Tvo.hBKqFYY.kv5ZJr3J1",
     secret_id: "18ff7f2a-cf6e-4937-9ed3-cadb1dcc6962",
 };
-/// A desktop app: a public client without credentials.
+/// A desktop app: a public client without credentials, in no family. For people it may use `User.Read` of Graph, ARM, and
+/// `Orders.Read.All` of the custom API.
 pub const PUBLIC_APP: Registration =
     Registration { name: "desktop", client_id: "cd9e0245-eed7-4fa7-98d1-d89daf959234", secret: "", secret_id: "" };
+/// Azure CLI, a public client of Microsoft's that is in the family of client ids.
+pub const AZURE_CLI: Registration =
+    Registration { name: "Microsoft Azure CLI", client_id: "04b07795-8ddb-461a-bbee-02f9e1bf7b46", secret: "", secret_id: "" };
+/// Azure PowerShell, another of the family.
+pub const AZURE_POWERSHELL: Registration =
+    Registration { name: "Microsoft Azure PowerShell", client_id: "1950a258-227b-4e31-a9cf-717495945fc2", secret: "", secret_id: "" };
 /// Blocked by a Conditional Access policy for workload identities (AADSTS53003).
 pub const BLOCKED: Registration = Registration {
     name: "blocked-by-policy",
@@ -84,6 +91,11 @@ pub const FABRIKAM_DAEMON: Registration = Registration {
     secret_id: "72c43ee2-f6ea-4e6c-8f4b-f289e825e617",
 };
 
+/// Sign-in name of a user whom nothing stands in the way of.
+pub const USER: &str = "AdeleV@contoso.onmicrosoft.com";
+/// Sign-in name of a user who needs multi-factor authentication (AADSTS50076).
+pub const MULTI_FACTOR_USER: &str = "GradyA@contoso.onmicrosoft.com";
+
 /// The custom API's app id, which is the audience of its (version 2) tokens.
 pub const API_ID: &str = "ce4f2c9b-faff-47d7-b531-215741d25e35";
 /// The custom API's identifier URI.
@@ -103,6 +115,8 @@ pub const DATABRICKS_HOST: &str = "adb-1234567890123456.7.azuredatabricks.net";
 pub const DATABRICKS_RESOURCE_ID: &str =
     "/subscriptions/7d5a3c1e-4b92-4e68-a0c7-9f13d26b85e4/resourceGroups/data/providers/Microsoft.Databricks/workspaces/contoso";
 
+/// The tenant in which Microsoft registers its own apps.
+const MICROSOFT_ID: &str = "f8cdef31-a31e-4b4a-93e4-5f571e91255a";
 const ARM_ID: &str = "797f4846-ba00-4fd7-ba43-dac1f8f63013";
 const SQL_ID: &str = "022907d3-0f1b-48f7-badc-1ba6abab6d66";
 const VAULT_ID: &str = "cfa8b339-82a2-471a-a3c9-0fc0be7a4093";
@@ -120,13 +134,23 @@ pub fn directory() -> Directory {
                 .secret("5e0b4d6a-93c7-4a1f-b2e8-7d60c1f9a835", DAEMON_SECOND_SECRET)
                 .granted(Permission::new(GRAPH_ID, "User.Read.All"))
                 .granted(Permission::new(API_ID, "Orders.Read"))
+                .delegated(Permission::new(GRAPH_ID, "User.Read"))
+                .delegated(Permission::new(API_ID, "Orders.Read.All"))
                 .databricks_member()
                 .arm_contributor(),
         )
         .app(registered(UNPRIVILEGED, TENANT_ID))
         .app(App::new(EXPIRED.client_id, EXPIRED.name, TENANT_ID).expired_secret(EXPIRED.secret_id, EXPIRED.secret))
         .app(registered(DISABLED, TENANT_ID).policy(Policy::Disabled))
-        .app(App::new(PUBLIC_APP.client_id, PUBLIC_APP.name, TENANT_ID).policy(Policy::PublicClient))
+        .app(
+            App::new(PUBLIC_APP.client_id, PUBLIC_APP.name, TENANT_ID)
+                .policy(Policy::PublicClient)
+                .delegated(Permission::new(GRAPH_ID, "User.Read"))
+                .delegated(Permission::new(ARM_ID, "user_impersonation"))
+                .delegated(Permission::new(API_ID, "Orders.Read.All")),
+        )
+        .app(microsofts(AZURE_CLI))
+        .app(microsofts(AZURE_POWERSHELL))
         .app(registered(BLOCKED, TENANT_ID).policy(Policy::BlockedByConditionalAccess))
         .app(registered(THROTTLED, TENANT_ID).policy(Policy::Throttled { retry_after: THROTTLED_RETRY_AFTER }))
         .app(registered(FABRIKAM_DAEMON, FABRIKAM_ID).granted(Permission::new(GRAPH_ID, "User.Read.All")))
@@ -165,6 +189,7 @@ fn microsoft_resources() -> Directory {
                 .uri("https://graph.microsoft.com")
                 .uri("https://graph.microsoft.us")
                 .uri("https://microsoftgraph.chinacloudapi.cn")
+                .scopes(&["Directory.AccessAsUser.All", "User.Read", "User.Read.All"])
                 .hashes_nonce(),
         )
         .resource(
@@ -189,6 +214,11 @@ fn registered(registration: Registration, tenant: &str) -> App {
     App::new(registration.client_id, registration.name, tenant).secret(registration.secret_id, registration.secret)
 }
 
+fn microsofts(registration: Registration) -> App {
+    let app = App::new(registration.client_id, registration.name, MICROSOFT_ID).policy(Policy::PublicClient);
+    app.first_party().family("1")
+}
+
 fn users() -> Vec<User> {
     [("Adele Vance", "AdeleV"), ("Grady Archie", "GradyA"), ("José Ünal", "JoseU"), ("李 雷", "LeiL"), ("Megan Bowen", "MeganB")]
         .into_iter()
@@ -197,6 +227,7 @@ fn users() -> Vec<User> {
             id: format!("{number:08x}-4f2a-4c1b-9d3e-5a6b7c8d9e0f"),
             display_name: name.to_owned(),
             user_principal_name: format!("{alias}@{TENANT_DOMAIN}"),
+            needs_multi_factor: alias == "GradyA",
         })
         .collect()
 }

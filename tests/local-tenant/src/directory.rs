@@ -11,6 +11,8 @@ pub struct Directory {
     pub(crate) apps: Vec<App>,
     pub(crate) resources: Vec<Resource>,
     pub(crate) token_lifetime: Duration,
+    pub(crate) refresh_in: Option<Duration>,
+    pub(crate) answers_after: Duration,
 }
 
 impl Default for Directory {
@@ -22,7 +24,14 @@ impl Default for Directory {
 impl Directory {
     /// A directory without anything, not even Microsoft's own resources.
     pub fn empty() -> Directory {
-        Directory { organizations: Vec::new(), apps: Vec::new(), resources: Vec::new(), token_lifetime: Duration::from_secs(3599) }
+        Directory {
+            organizations: Vec::new(),
+            apps: Vec::new(),
+            resources: Vec::new(),
+            token_lifetime: Duration::from_secs(3599),
+            refresh_in: None,
+            answers_after: Duration::ZERO,
+        }
     }
 
     /// Adds an organization.
@@ -51,6 +60,19 @@ impl Directory {
         self
     }
 
+    /// Makes Entra's token answers say when to refresh (`refresh_in`, in seconds): long-lived tokens are to be renewed
+    /// before their end.
+    pub fn refresh_in(mut self, time: Duration) -> Directory {
+        self.refresh_in = Some(time);
+        self
+    }
+
+    /// Makes every token request wait before it is looked at, so that many can be under way at once.
+    pub fn answers_after(mut self, time: Duration) -> Directory {
+        self.answers_after = time;
+        self
+    }
+
     /// The organization that a tenant id or a verified domain names.
     pub(crate) fn find_organization(&self, name: &str) -> Option<&Organization> {
         self.organizations.iter().find(|organization| {
@@ -60,7 +82,15 @@ impl Directory {
 
     /// An app that exists in a tenant.
     pub(crate) fn find_app(&self, client_id: &str, tenant_id: &str) -> Option<&App> {
-        self.apps.iter().find(|app| app.client_id.eq_ignore_ascii_case(client_id) && app.tenant_id.eq_ignore_ascii_case(tenant_id))
+        self.find_app_anywhere(client_id).filter(|app| app.is_first_party || app.tenant_id.eq_ignore_ascii_case(tenant_id))
+    }
+
+    /// A user by their sign-in name, and the organization that is their home.
+    pub(crate) fn find_user(&self, user_principal_name: &str) -> Option<(&Organization, &User)> {
+        self.organizations.iter().find_map(|organization| {
+            let mut users = organization.users.iter();
+            users.find(|user| user.user_principal_name.eq_ignore_ascii_case(user_principal_name)).map(|user| (organization, user))
+        })
     }
 
     /// An app by its client id alone, for issuers without tenants.
@@ -118,6 +148,8 @@ pub struct User {
     pub display_name: String,
     /// Sign-in name.
     pub user_principal_name: String,
+    /// Conditional Access wants multi-factor authentication, which no sign-in here has had (AADSTS50076).
+    pub needs_multi_factor: bool,
 }
 
 /// An app registration together with its service principal in its tenant.
@@ -128,7 +160,10 @@ pub struct App {
     pub(crate) tenant_id: String,
     pub(crate) secrets: Vec<Secret>,
     pub(crate) permissions: Vec<Permission>,
+    pub(crate) delegated: Vec<Permission>,
     pub(crate) policies: Vec<Policy>,
+    pub(crate) family: Option<String>,
+    pub(crate) is_first_party: bool,
     pub(crate) is_databricks_member: bool,
     pub(crate) is_arm_contributor: bool,
 }
@@ -150,7 +185,10 @@ impl App {
             tenant_id: tenant_id.to_owned(),
             secrets: Vec::new(),
             permissions: Vec::new(),
+            delegated: Vec::new(),
             policies: Vec::new(),
+            family: None,
+            is_first_party: false,
             is_databricks_member: false,
             is_arm_contributor: false,
         }
@@ -174,6 +212,25 @@ impl App {
     /// Grants an application permission, with administrator consent.
     pub fn granted(mut self, permission: Permission) -> App {
         self.permissions.push(permission);
+        self
+    }
+
+    /// Grants a delegated permission, with consent for every user.
+    pub fn delegated(mut self, permission: Permission) -> App {
+        self.delegated.push(permission);
+        self
+    }
+
+    /// Makes the app one of Microsoft's: it exists in every tenant, and every user has consented to all that the resources
+    /// which exist in every tenant let apps do for people.
+    pub fn first_party(mut self) -> App {
+        self.is_first_party = true;
+        self
+    }
+
+    /// Puts the app into a family of client ids, whose members redeem each other's refresh tokens (`foci` in answers).
+    pub fn family(mut self, family: &str) -> App {
+        self.family = Some(family.to_owned());
         self
     }
 
@@ -201,15 +258,24 @@ impl App {
 
     /// The app roles granted in a resource, in the order of their grant.
     pub(crate) fn roles_in(&self, resource_id: &str) -> Vec<String> {
-        self.permissions
-            .iter()
-            .filter(|permission| permission.resource_id.eq_ignore_ascii_case(resource_id))
-            .map(|permission| permission.role.clone())
-            .collect()
+        granted_in(&self.permissions, resource_id)
+    }
+
+    /// What users let the app do for them in a resource.
+    pub(crate) fn scopes_in(&self, resource: &Resource) -> Vec<String> {
+        match self.is_first_party && resource.tenant_id.is_none() {
+            true => resource.scopes.clone(),
+            false => granted_in(&self.delegated, &resource.app_id),
+        }
     }
 }
 
-/// An application permission: an app role of a resource.
+fn granted_in(permissions: &[Permission], resource_id: &str) -> Vec<String> {
+    let there = permissions.iter().filter(|permission| permission.resource_id.eq_ignore_ascii_case(resource_id));
+    there.map(|permission| permission.role.clone()).collect()
+}
+
+/// A permission in a resource: an app role, or a scope when it is delegated.
 #[derive(Clone, Debug)]
 pub struct Permission {
     pub(crate) resource_id: String,
@@ -217,7 +283,7 @@ pub struct Permission {
 }
 
 impl Permission {
-    /// A role of the resource with that app id.
+    /// A role or a scope of the resource with that app id.
     pub fn new(resource_id: &str, role: &str) -> Permission {
         Permission { resource_id: resource_id.to_owned(), role: role.to_owned() }
     }
@@ -229,6 +295,7 @@ pub struct Resource {
     pub(crate) app_id: String,
     pub(crate) name: String,
     pub(crate) uris: Vec<String>,
+    pub(crate) scopes: Vec<String>,
     pub(crate) takes_version_2: bool,
     pub(crate) tenant_id: Option<String>,
     pub(crate) hashes_nonce: bool,
@@ -241,6 +308,7 @@ impl Resource {
             app_id: app_id.to_owned(),
             name: name.to_owned(),
             uris: Vec::new(),
+            scopes: vec!["user_impersonation".to_owned()],
             takes_version_2: false,
             tenant_id: None,
             hashes_nonce: false,
@@ -250,6 +318,12 @@ impl Resource {
     /// Adds an identifier URI. One that ends with a slash keeps it.
     pub fn uri(mut self, uri: &str) -> Resource {
         self.uris.push(uri.to_owned());
+        self
+    }
+
+    /// What it lets apps do for people, in place of `user_impersonation`.
+    pub fn scopes(mut self, scopes: &[&str]) -> Resource {
+        self.scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
         self
     }
 
@@ -282,6 +356,9 @@ pub enum Policy {
     PublicClient,
     /// Conditional Access for workload identities blocks it (AADSTS53003).
     BlockedByConditionalAccess,
+    /// A refresh token that was redeemed and comes again ends the whole sign-in (RFC 9700 section 4.14.2). Entra itself lets
+    /// people's older refresh tokens live on.
+    RevokesReusedRefreshTokens,
     /// It is over its limit: 429 with `Retry-After` in seconds.
     Throttled {
         /// Seconds to wait.

@@ -1,4 +1,4 @@
-//! Microsoft Graph, as far as a daemon's first call goes (Microsoft pages "List users", "Paging Microsoft Graph data in
+//! Microsoft Graph, as far as a first call goes (Microsoft pages "List users", "Get a user", "Paging Microsoft Graph data in
 //! your app", "Microsoft Graph error responses and resource types").
 
 use base64::Engine as _;
@@ -38,12 +38,16 @@ type Refusal = (u16, &'static str, String);
 pub(crate) fn reply(path: &[&str], request: &Recorded, state: &State) -> Reply {
     let answer = authorized(request, state).and_then(|claims| match (path, request.method.as_str()) {
         (["v1.0" | "beta", "users"], "GET") => {
-            let may = has_role(&claims, &["User.Read.All", "User.ReadWrite.All", "Directory.Read.All"]);
-            let tenant = claims["tid"].as_str().unwrap_or_default();
-            let users = state.directory.find_organization(tenant).map(|found| found.users.as_slice()).unwrap_or_default();
-            may.then_some(users).ok_or_else(forbidden).and_then(|users| list(users, request))
+            let may = has_role(&claims, &["User.Read.All", "User.ReadWrite.All", "Directory.Read.All"])
+                || has_scope(&claims, &["User.Read.All", "Directory.AccessAsUser.All"]);
+            may.then(|| users(&claims, state)).ok_or_else(forbidden).and_then(|users| list(users, request))
         }
         (["v1.0" | "beta", "users"], _) => Err(forbidden()),
+        (["v1.0" | "beta", "me"], "GET") if claims["scp"].is_string() => {
+            let me = users(&claims, state).iter().find(|user| claims["oid"] == user.id);
+            let may = has_scope(&claims, &["User.Read", "User.Read.All", "Directory.AccessAsUser.All"]);
+            me.filter(|_| may).ok_or_else(forbidden).and_then(|user| show(user, DEFAULT_PROPERTIES))
+        }
         (["v1.0" | "beta", "me", ..], _) => Err(bad_request("/me request is only valid with delegated authentication flow.")),
         (["v1.0" | "beta", segment, ..], _) => {
             Err(bad_request(&format!("Resource not found for the segment '{}'.", segment.escape_debug())))
@@ -95,6 +99,16 @@ fn is_audience(audience: &str, host: &str) -> bool {
 fn has_role(claims: &Value, wanted: &[&str]) -> bool {
     let roles = claims["roles"].as_array().map(Vec::as_slice).unwrap_or_default();
     roles.iter().filter_map(Value::as_str).any(|role| wanted.contains(&role))
+}
+
+fn has_scope(claims: &Value, wanted: &[&str]) -> bool {
+    claims["scp"].as_str().unwrap_or_default().split(' ').any(|scope| wanted.contains(&scope))
+}
+
+/// The users of the token's tenant.
+fn users<'a>(claims: &Value, state: &'a State) -> &'a [User] {
+    let tenant = claims["tid"].as_str().unwrap_or_default();
+    state.directory.find_organization(tenant).map(|found| found.users.as_slice()).unwrap_or_default()
 }
 
 fn forbidden() -> Refusal {

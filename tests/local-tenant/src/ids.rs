@@ -9,9 +9,14 @@ use uuid::{Builder, Uuid};
 
 /// A random GUID (RFC 9562 version 4).
 pub(crate) fn guid() -> Uuid {
-    let mut bytes = [0; 16];
+    Builder::from_random_bytes(random()).into_uuid()
+}
+
+/// Random bytes.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).expect("the system has randomness");
-    Builder::from_random_bytes(bytes).into_uuid()
+    bytes
 }
 
 /// The GUID that a text always gives.
@@ -19,6 +24,11 @@ pub(crate) fn guid_of(text: &str) -> Uuid {
     let hash = digest::digest(&digest::SHA256, text.as_bytes());
     let bytes = hash.as_ref().first_chunk().expect("a SHA-256 hash has 32 bytes");
     Builder::from_random_bytes(*bytes).into_uuid()
+}
+
+/// A user's name that two parties alone share (OpenID Connect Core 1.0 section 8.1).
+pub(crate) fn pairwise(user: &str, party: &str) -> String {
+    base64url(digest::digest(&digest::SHA256, format!("{user}/{party}").as_bytes()))
 }
 
 /// Unpadded base64url (RFC 7515 section 2).

@@ -12,7 +12,9 @@
 //! | `run`, `welcome` | a command led to the tenant by its environment; a tenant in the foreground |
 //! | `server`, `proxy`, `wire`, `certificate`, `hosts` | listeners, the CONNECT proxy, the bytes below HTTP, TLS, host names |
 //! | `route` | which request is whose |
-//! | `token_endpoint`, `refusal`, `claims`, `discovery` | Entra: tokens, errors, what tokens say, documents |
+//! | `token_endpoint`, `refresh` | Entra: tokens for apps, tokens for people |
+//! | `refusal`, `claims`, `discovery` | Entra: errors, what tokens say, documents |
+//! | `sign_in` | who signed in, and the refresh tokens that came of it |
 //! | `adfs`, `b2c`, `oidc` | the other kinds of authority |
 //! | `graph`, `databricks` | APIs that take the tokens |
 //! | `form`, `client_auth`, `jwt`, `ids`, `reply`, `state` | what they share |
@@ -35,11 +37,13 @@ mod misbehave;
 mod oidc;
 mod proxy;
 mod record;
+mod refresh;
 mod refusal;
 mod reply;
 mod route;
 mod run;
 mod server;
+mod sign_in;
 mod state;
 mod tenant;
 mod token_endpoint;

@@ -51,6 +51,7 @@ fn environment(tenant: &Tenant) -> Vec<(&'static str, Option<OsString>)> {
         ("HTTPS_PROXY", proxy.clone()),
         ("https_proxy", proxy),
         ("AZURE_CLIENT_SECRET", Some(contoso::DAEMON.secret.into())),
+        ("LOCAL_TENANT_REFRESH_TOKEN", tenant.refresh_token().map(OsString::from)),
         ("LOCAL_TENANT_ORIGIN", Some(tenant.origin().into())),
         ("LOCAL_TENANT_CA", authority.clone()),
         // Should the command build something: cargo reads these variables too, but its own come first. They keep what

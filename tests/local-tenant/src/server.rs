@@ -161,6 +161,9 @@ async fn receive(request: Request<Incoming>, line: Line) -> Result<Recorded, hyp
 }
 
 async fn reply_to(request: &Recorded, misbehaviour: Option<Misbehaviour>, state: &State, plan: &Mutex<Plan>) -> Reply {
+    if request.is_token_request() && !state.directory.answers_after.is_zero() {
+        tokio::time::sleep(state.directory.answers_after).await;
+    }
     let set = |wanted: Plan| *plan.lock().expect("no holder of the plan panics") = wanted;
     match misbehaviour {
         None => {}

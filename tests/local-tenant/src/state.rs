@@ -10,6 +10,7 @@ use crate::jwt::Signer;
 use crate::misbehave::{Misbehaviour, Queue};
 use crate::record::{Connect, Recorded};
 use crate::server::Ports;
+use crate::sign_in::SignIns;
 
 /// The state of a running tenant.
 pub(crate) struct State {
@@ -20,6 +21,7 @@ pub(crate) struct State {
     pub(crate) proxy_credentials: Option<(String, String)>,
     pub(crate) is_idle_allowed: AtomicBool,
     pub(crate) endless_bytes_sent: AtomicU64,
+    pub(crate) sign_ins: Mutex<SignIns>,
     pub(crate) queue: Mutex<Queue>,
     pub(crate) requests: Mutex<Vec<Recorded>>,
     pub(crate) connects: Mutex<Vec<Connect>>,

@@ -13,6 +13,7 @@ use crate::jwt::Signer;
 use crate::misbehave::{Misbehaviour, Queue};
 use crate::record::{Connect, Recorded};
 use crate::server::{self, Listeners};
+use crate::sign_in::SignIns;
 use crate::state::{State, lock};
 use crate::{certificate, contoso};
 
@@ -70,6 +71,7 @@ impl Builder {
             proxy_credentials: self.proxy_credentials,
             is_idle_allowed: AtomicBool::new(false),
             endless_bytes_sent: AtomicU64::new(0),
+            sign_ins: Mutex::new(SignIns::default()),
             queue: Mutex::new(Queue::default()),
             requests: Mutex::default(),
             connects: Mutex::default(),
@@ -134,6 +136,46 @@ impl Tenant {
     /// The certificate authority to trust, as PEM; it is gone when the tenant is.
     pub fn ca_file(&self) -> &Path {
         &self.ca_file
+    }
+
+    /// Signs a user in to an app that exists in their home tenant, and gives the refresh token of that sign-in.
+    ///
+    /// # Panics
+    /// When the directory has no such user, or no such app in the user's tenant.
+    pub fn sign_in(&self, client_id: &str, user_principal_name: &str) -> String {
+        let token = self.try_sign_in(client_id, user_principal_name);
+        token.unwrap_or_else(|| panic!("the directory has no user {user_principal_name} who could use an app {client_id}"))
+    }
+
+    fn try_sign_in(&self, client_id: &str, user_principal_name: &str) -> Option<String> {
+        let directory = &self.state.directory;
+        let (home, user) = directory.find_user(user_principal_name)?;
+        let app = directory.find_app(client_id, &home.id)?;
+        Some(lock(&self.state.sign_ins).begin(app, user, home))
+    }
+
+    /// Lets a refresh token expire as one does that nobody used for 90 days (AADSTS700082).
+    ///
+    /// # Panics
+    /// When the tenant did not issue it.
+    pub fn expire_refresh_token(&self, refresh_token: &str) {
+        assert!(lock(&self.state.sign_ins).expire(refresh_token), "the tenant did not issue this refresh token: {refresh_token}");
+    }
+
+    /// Ends all sign-ins of a user so far (Microsoft page "user: revokeSignInSessions"): their refresh tokens are refused
+    /// (AADSTS50173).
+    ///
+    /// # Panics
+    /// When the directory has no such user.
+    pub fn revoke_sign_ins(&self, user_principal_name: &str) {
+        let found = self.state.directory.find_user(user_principal_name);
+        let (_, user) = found.unwrap_or_else(|| panic!("the directory has no user {user_principal_name}"));
+        lock(&self.state.sign_ins).revoke_all_of(&user.id);
+    }
+
+    /// A new refresh token of the default user for Azure CLI, if the directory has both.
+    pub(crate) fn refresh_token(&self) -> Option<String> {
+        self.try_sign_in(contoso::AZURE_CLI.client_id, contoso::USER)
     }
 
     /// Every HTTP request that arrived whole, in order.

@@ -1,5 +1,5 @@
-//! Entra's token endpoint for client credentials (Microsoft page "Microsoft identity platform and the OAuth 2.0 client
-//! credentials flow"; RFC 6749 section 4.4).
+//! Entra's token endpoint, and its answers for client credentials (Microsoft page "Microsoft identity platform and the
+//! OAuth 2.0 client credentials flow"; RFC 6749 section 4.4).
 
 use serde_json::{Value, json};
 
@@ -9,12 +9,13 @@ use crate::directory::{App, Organization, Policy, Resource};
 use crate::form::{Form, Malformed};
 use crate::ids::guid;
 use crate::record::Recorded;
+use crate::refresh;
 use crate::refusal::{Refusal, with_login_headers};
 use crate::reply::Reply;
 use crate::state::State;
 
-/// Scopes about a person, which mean nothing for an app alone and are passed over.
-const RESERVED_SCOPES: &[&str] = &["openid", "profile", "offline_access", "email"];
+/// Scopes about a person; for an app alone they mean nothing and are passed over.
+pub(crate) const RESERVED_SCOPES: &[&str] = &["openid", "profile", "offline_access", "email"];
 
 /// Tenants that stand for many.
 const SHARED_TENANTS: &[&str] = &["common", "organizations", "consumers", "9188040d-6c67-4c5b-b112-36a304b66dad"];
@@ -36,6 +37,9 @@ fn issue(request: &Recorded, tenant: &str, state: &State) -> Result<Value, Refus
     let grant = required(&form, "grant_type")?;
     let client_id = required(&form, "client_id")?;
     let scope = required(&form, "scope")?;
+    if grant == "refresh_token" {
+        return refresh::issue(request, tenant, &form, state);
+    }
     let organization = organization(tenant, state)?;
     let app = app(client_id, organization, state)?;
     if grant != "client_credentials" {
@@ -44,26 +48,28 @@ fn issue(request: &Recorded, tenant: &str, state: &State) -> Result<Value, Refus
     }
     client_auth::check(app, &form, request).map_err(|stranger| strange(stranger, app, &form))?;
     let identifier = identifier(scope)?;
-    let resource = state.directory.find_resource(identifier, &organization.id).ok_or_else(|| {
-        let text = format!(
-            "The resource principal named {identifier} was not found in the tenant named {}. It may be misspelt, or the request went to another tenant.",
-            organization.name
-        );
-        Refusal::new(400, "invalid_resource", 500011, text)
-    })?;
+    let resource = resource(identifier, organization, state)?;
     check_policies(app)?;
     let subject = Subject { app, organization, resource, identifier };
     Ok(success(request, &subject, resource, state))
 }
 
 fn success(request: &Recorded, subject: &Subject<'_>, resource: &Resource, state: &State) -> Value {
-    let claims = claims::of_app(subject, request, &state.directory);
+    body(&claims::of_app(subject, request, &state.directory), resource, state)
+}
+
+/// What all successes have: an access token and its times.
+pub(crate) fn body(claims: &Value, resource: &Resource, state: &State) -> Value {
     let token = match resource.hashes_nonce {
-        true => state.signer.sign_with_hashed_nonce(&claims),
-        false => state.signer.sign(&claims),
+        true => state.signer.sign_with_hashed_nonce(claims),
+        false => state.signer.sign(claims),
     };
     let lifetime = state.directory.token_lifetime.as_secs();
-    json!({ "token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": token })
+    let mut body = json!({ "token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": token });
+    if let Some(time) = state.directory.refresh_in {
+        body["refresh_in"] = json!(time.as_secs());
+    }
+    body
 }
 
 fn malformed(why: Malformed) -> Refusal {
@@ -85,8 +91,21 @@ fn missing(name: &str) -> Refusal {
     Refusal::new(400, "invalid_request", 900144, text)
 }
 
-fn required<'a>(form: &'a Form, name: &str) -> Result<&'a str, Refusal> {
+pub(crate) fn required<'a>(form: &'a Form, name: &str) -> Result<&'a str, Refusal> {
     form.get(name).ok_or_else(|| missing(name))
+}
+
+/// The resource that an identifier names in a tenant.
+pub(crate) fn resource<'a>(identifier: &str, organization: &Organization, state: &'a State) -> Result<&'a Resource, Refusal> {
+    state.directory.find_resource(identifier, &organization.id).ok_or_else(|| {
+        let text = format!(
+            "The resource principal named {} was not found in the tenant named {}. It may be misspelt, or the request went to \
+             another tenant.",
+            identifier.escape_debug(),
+            organization.name
+        );
+        Refusal::new(400, "invalid_resource", 500011, text)
+    })
 }
 
 /// The organization; apps have no home in the tenants that stand for many.
@@ -123,12 +142,18 @@ pub(crate) fn unknown_tenant(error: &'static str, tenant: &str) -> Refusal {
     }
 }
 
-fn app<'a>(client_id: &str, organization: &Organization, state: &'a State) -> Result<&'a App, Refusal> {
-    let Some(app) = state.directory.find_app(client_id, &organization.id) else {
+/// An app that exists in a tenant and is not switched off.
+pub(crate) fn app<'a>(client_id: &str, organization: &Organization, state: &'a State) -> Result<&'a App, Refusal> {
+    enabled(state.directory.find_app(client_id, &organization.id), client_id, &organization.name)
+}
+
+/// An app if it was found in the directory of that name and is not switched off.
+pub(crate) fn enabled<'a>(found: Option<&'a App>, client_id: &str, directory: &str) -> Result<&'a App, Refusal> {
+    let Some(app) = found else {
         let text = format!(
-            "Application with identifier '{}' was not found in the directory '{}'. It may not be installed there, or the request went to another tenant.",
-            client_id.escape_debug(),
-            organization.name
+            "Application with identifier '{}' was not found in the directory '{directory}'. It may not be installed there, or \
+             the request went to another tenant.",
+            client_id.escape_debug()
         );
         return Err(Refusal::new(400, "unauthorized_client", 700016, text));
     };
@@ -141,7 +166,7 @@ fn app<'a>(client_id: &str, organization: &Organization, state: &'a State) -> Re
     }
 }
 
-fn strange(stranger: Stranger, app: &App, form: &Form) -> Refusal {
+pub(crate) fn strange(stranger: Stranger, app: &App, form: &Form) -> Refusal {
     let id = &app.client_id;
     let refuse = |code, text: String| Refusal::new(401, "invalid_client", code, text);
     match stranger {
@@ -193,18 +218,26 @@ fn check_policies(app: &App) -> Result<(), Refusal> {
     for policy in &app.policies {
         match policy {
             Policy::BlockedByConditionalAccess => {
-                let claims = json!({ "access_token": { "capolids": { "essential": true, "values": [guid().to_string()] } } });
                 let text = "Access has been blocked by Conditional Access policies. They do not let this app have a token.";
                 return Err(Refusal::new(400, "invalid_grant", 53003, text)
                     .with("suberror", "message_only")
-                    .with("claims", claims.to_string()));
+                    .with("claims", policy_claims()));
             }
-            Policy::Throttled { retry_after } => {
-                let text = "There are too many requests. Wait for the time that Retry-After says.";
-                return Err(Refusal::new(429, "temporarily_unavailable", 90055, text).retry_after(*retry_after));
-            }
-            Policy::Disabled | Policy::PublicClient => {}
+            Policy::Throttled { retry_after } => return Err(throttled(*retry_after)),
+            Policy::Disabled | Policy::PublicClient | Policy::RevokesReusedRefreshTokens => {}
         }
     }
     Ok(())
+}
+
+/// The refusal of an app that is over its limit.
+pub(crate) fn throttled(retry_after: u32) -> Refusal {
+    let text = "There are too many requests. Wait for the time that Retry-After says.";
+    Refusal::new(429, "temporarily_unavailable", 90055, text).retry_after(retry_after)
+}
+
+/// What to send with the next request, so that the policy in the way is met (Microsoft page "Claims challenges, claims
+/// requests and client capabilities").
+pub(crate) fn policy_claims() -> String {
+    json!({ "access_token": { "capolids": { "essential": true, "values": [guid().to_string()] } } }).to_string()
 }

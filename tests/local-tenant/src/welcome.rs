@@ -26,6 +26,8 @@ fn text(tenant: &Tenant) -> String {
         (contoso::BLOCKED, "is blocked by Conditional Access"),
         (contoso::THROTTLED, "is over its limit"),
         (contoso::PUBLIC_APP, "is a public client"),
+        (contoso::AZURE_CLI, "is one of Microsoft's public clients"),
+        (contoso::AZURE_POWERSHELL, "is another"),
     ];
     let apps: String = apps.map(|(app, what)| app_line(app, what)).concat();
     let resources: String = tenant.resources().map(|line| format!("  {line}\n")).collect();
@@ -42,7 +44,7 @@ fn text(tenant: &Tenant) -> String {
          through the proxy also: {hosts}\n\n\
          export HTTPS_PROXY={proxy} SSL_CERT_FILE='{ca}'\n\
          export REQUESTS_CA_BUNDLE='{ca}' CURL_CA_BUNDLE='{ca}'\n\
-         export AZURE_CLIENT_SECRET='{secret}'",
+         export AZURE_CLIENT_SECRET='{secret}'{refresh_token}",
         origin = tenant.origin(),
         http = tenant.http_origin(),
         proxy = tenant.proxy_url(),
@@ -52,6 +54,7 @@ fn text(tenant: &Tenant) -> String {
         id = contoso::TENANT_ID,
         hosts = hosts.join(", "),
         secret = contoso::DAEMON.secret,
+        refresh_token = tenant.refresh_token().map(|token| format!("\nexport LOCAL_TENANT_REFRESH_TOKEN='{token}'")).unwrap_or_default(),
     )
 }
 

@@ -6,6 +6,7 @@ mod documents;
 mod misbehaviours;
 mod other_authorities;
 mod proxy;
+mod refresh;
 mod refusals;
 #[cfg(unix)]
 mod run;

@@ -41,3 +41,14 @@ fn the_environment_leads_to_the_tenant() {
         assert_eq!(run(&tenant, &["sh", "-c", &script]), 0, "{name}");
     }
 }
+
+#[test]
+fn the_environment_has_a_refresh_token_if_the_directory_has_the_user() {
+    let script = "case \"$LOCAL_TENANT_REFRESH_TOKEN\" in 1.A*) exit 10;; '') exit 20;; esac";
+    let tenant = Tenant::start();
+    tenant.allow_idle();
+    assert_eq!(run(&tenant, &["sh", "-c", script]), 10);
+    let empty = Tenant::builder().directory(local_tenant::Directory::empty()).start();
+    empty.allow_idle();
+    assert_eq!(run(&empty, &["sh", "-c", script]), 20);
+}
