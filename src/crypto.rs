@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use ring::digest::{Context, SHA256};
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls::crypto::CryptoProvider;
 use uuid::Uuid;
@@ -21,6 +22,18 @@ pub(crate) fn random_id() -> Result<Uuid, NoRandomness> {
     Ok(uuid::Builder::from_random_bytes(random()?).into_uuid())
 }
 
+/// The SHA-256 of a list of texts, in hexadecimal. Each is counted in before it is taken in, so that two lists that differ never
+/// look the same.
+pub(crate) fn digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut context = Context::new(&SHA256);
+    for text in texts {
+        context.update(&(text.len() as u64).to_le_bytes());
+        context.update(text.as_bytes());
+    }
+    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or_default());
+    context.finish().as_ref().iter().flat_map(digits).collect()
+}
+
 /// A number between 0 and 1, evenly spread: for waiting times, so that many processes do not all come back at once.
 pub(crate) fn jitter() -> f64 {
     let bytes: [u8; 4] = random().unwrap_or_default();
@@ -36,4 +49,16 @@ fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).map_err(|_| NoRandomness)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_that_differ_have_digests_that_differ() {
+        assert_eq!(digest([]), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_ne!(digest(["ab", "c"]), digest(["a", "bc"]));
+        assert_ne!(digest(["a", ""]), digest(["a"]));
+    }
 }

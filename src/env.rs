@@ -1,5 +1,7 @@
 //! Every environment variable that is read, what it means, and the one place that reads them.
 
+use std::path::PathBuf;
+
 /// A documented environment variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Variable(pub(crate) &'static str);
@@ -43,6 +45,16 @@ pub(crate) const SSL_CERT_FILE: Variable = Variable("SSL_CERT_FILE");
 /// Folder of PEM files that takes the place of the platform's certificate authorities, as with OpenSSL.
 pub(crate) const SSL_CERT_DIR: Variable = Variable("SSL_CERT_DIR");
 
+/// Where tokens are kept: a file, a folder, or `none`.
+pub(crate) const ENTRA_TOKEN_CACHE: Variable = Variable("ENTRA_TOKEN_CACHE");
+/// The folder of what a user's programs keep between runs (XDG Base Directory Specification).
+pub(crate) const XDG_STATE_HOME: Variable = Variable("XDG_STATE_HOME");
+/// The user's home folder.
+pub(crate) const HOME: Variable = Variable("HOME");
+/// The folder of what a user's programs keep between runs, on Windows.
+#[cfg_attr(not(windows), expect(dead_code, reason = "documented on every system, read on one"))]
+pub(crate) const LOCALAPPDATA: Variable = Variable("LOCALAPPDATA");
+
 /// The environment: the process's own, or a given one, so that what depends on it stays a pure function.
 #[derive(Debug)]
 pub(crate) enum Env {
@@ -76,6 +88,24 @@ impl Env {
             Some(Ok(value)) => Ok(Some(value)),
             Some(Err(_)) => Err(NotUtf8),
         }
+    }
+
+    /// A variable that is a path, which need not be UTF-8.
+    pub(crate) fn path(&self, variable: Variable) -> Option<PathBuf> {
+        match self {
+            Env::Process => std::env::var_os(variable.0).filter(|path| !path.is_empty()).map(PathBuf::from),
+            #[cfg(test)]
+            Env::Fixed(map) => map.get(variable.0).filter(|path| !path.is_empty()).map(PathBuf::from),
+        }
+    }
+
+    /// The user's home folder: `HOME`, else what the system knows about the user.
+    pub(crate) fn home(&self) -> Option<PathBuf> {
+        self.path(HOME).or_else(|| match self {
+            Env::Process => std::env::home_dir().filter(|path| !path.as_os_str().is_empty()),
+            #[cfg(test)]
+            Env::Fixed(_) => None,
+        })
     }
 
     /// A proxy variable: the lower-case name wins, as with curl.

@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::entra::refusal::Refusal;
 
 /// Why a command did not end well. One exhaustive mapping in `exit` turns it into an exit code.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum Error {
+    /// The cache could not be read or changed as a command about it asked for.
+    #[error("{}", .0.what)]
+    Cache(OutputError),
+
     /// The person who was asked did not act in time.
     #[error("nobody answered within {}", seconds(*after))]
     Cancelled {
@@ -30,6 +36,10 @@ pub(crate) enum Error {
     /// The platform understood the request and said no, in the shape of RFC 6749 section 5.2.
     #[error("{}", crate::hint::what(&.0.refusal))]
     Refused(Box<Refused>),
+
+    /// Nothing that is stored answers, and asking is forbidden (`--silent`).
+    #[error("no token is cached that can be used: {0}")]
+    Silent(String),
 
     /// The system refused what every program needs: descriptors, threads, random numbers.
     #[error("{0}")]
@@ -121,7 +131,7 @@ pub(crate) struct OutputError {
 }
 
 /// A refusal, and what was asked for, so that advice can name it.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Refused {
     pub(crate) refusal: Refusal,
     /// The authority's address, without a final slash.
@@ -132,7 +142,7 @@ pub(crate) struct Refused {
 }
 
 /// A connection that did not come about, or was lost.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Transport {
     /// Host, with the port where it is not the usual one.
     pub(crate) host: String,
@@ -144,7 +154,7 @@ pub(crate) struct Transport {
 }
 
 /// What kind of thing went wrong below HTTP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum TransportKind {
     /// The server's certificate is past its last day, or ours is a clock that is ahead.
     CertificateExpired,
@@ -171,7 +181,7 @@ pub(crate) enum TransportKind {
 }
 
 /// A service that is throttling or down.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Unavailable {
     pub(crate) host: String,
     pub(crate) status: u16,
@@ -183,7 +193,7 @@ pub(crate) struct Unavailable {
 }
 
 /// An answer that is not what it claims.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Unreadable {
     pub(crate) host: String,
     /// What is wrong with it, as a fragment.

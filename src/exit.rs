@@ -17,7 +17,7 @@ pub(crate) const INTERACTION: u8 = 4;
 pub(crate) const UNAVAILABLE: u8 = 5;
 /// The person declined, cancelled or did not act in time: ask again.
 pub(crate) const CANCELLED: u8 = 6;
-/// The token was got, but could not be written where it was to go: free the path.
+/// The token was got, but could not be written where it was to go, or the cache could not be changed: free the path.
 pub(crate) const OUTPUT: u8 = 7;
 /// Ended by a signal: this plus the signal's number (130 for Ctrl-C).
 pub(crate) const SIGNAL: u8 = 128;
@@ -25,15 +25,16 @@ pub(crate) const SIGNAL: u8 = 128;
 /// The code that an error ends the process with.
 pub(crate) fn code(error: &Error) -> u8 {
     match error {
+        Error::Cache(_) | Error::Output(_) => OUTPUT,
         Error::Cancelled { .. } => CANCELLED,
         Error::Internal(_) | Error::System(_) => OTHER,
         Error::Interrupted(signal) => SIGNAL + signal.number(),
-        Error::Output(_) => OUTPUT,
         Error::Refused(refused) => match crate::hint::who(&refused.refusal) {
             Who::SignIn => INTERACTION,
             Who::Platform => UNAVAILABLE,
             Who::Caller | Who::AppOwner | Who::TenantAdmin => REFUSED,
         },
+        Error::Silent(_) => INTERACTION,
         Error::TimedOut { .. } | Error::Transport(_) | Error::Unavailable(_) | Error::Unreadable(_) => UNAVAILABLE,
         Error::Usage(_) => USAGE,
     }

@@ -9,6 +9,7 @@
 //! | `run` | one command from start to end |
 //! | `process` | the process's memory and signals; the only place that builds an async runtime |
 //! | `cli` | the command line as typed, the parameters file, and `plan`: flags + file + environment become one `Plan` (pure: precedence lives there only) |
+//! | `cache` | the tokens on disk, in MSAL's schema: which one answers, what is added, where the files are and how they are changed |
 //! | `flow` | one file a flow, named as its command; each reads top-down as the order of events |
 //! | `entra` | the protocol, pure: authorities, scopes, requests, replies, refusals. No IO, no clock, no randomness |
 //! | `hint` | what to do about an error: causes, who can lift it, the next step |
@@ -16,6 +17,7 @@
 //! | `http` | the one file that names the HTTP library: lazy client, limits, retries, redacted trace |
 //! | `trust` | which certificate authorities are believed, loaded when a server's certificate is at hand |
 //! | `crypto` | the one file that names the cryptographic library |
+//! | `folder` | files that are read only where they can be trusted, and replaced whole or not at all |
 //! | `terminal` | the one file that writes to standard error and prompts |
 //! | `env` | every environment variable, documented |
 //! | `error`, `exit` | what can go wrong; the exit codes, with one exhaustive mapping |
@@ -25,9 +27,11 @@
 //!
 //! One way, and CI holds it. `run` may use everything. `flow` uses `entra`, `http`, `crypto`, `error` and never `cli`.
 //! `cli`, `output` and `hint` use only `entra`, `env`, `secret`, `redact`, `error` and `exit` (`output` also `hint`, which
-//! `error` and `exit` ask what a refusal means); they do not know `http`. `http`, `trust`, `crypto`, `process` and `terminal` know nothing of Entra. `entra` uses only `secret` and `redact`.
-//! Nothing imports `run`.
+//! `error` and `exit` ask what a refusal means, and `cache` and `folder`); they do not know `http`. `cache` uses `entra`,
+//! `crypto`, `env`, `error`, `folder`, `redact` and `secret`. `http`, `trust`, `crypto`, `process`, `folder` and `terminal`
+//! know nothing of Entra. `entra` uses only `secret` and `redact`. Nothing imports `run`.
 
+mod cache;
 mod cli;
 mod crypto;
 mod entra;
@@ -35,6 +39,11 @@ mod env;
 mod error;
 mod exit;
 mod flow;
+#[cfg(unix)]
+mod folder;
+#[cfg(not(unix))]
+#[path = "folder_elsewhere.rs"]
+mod folder;
 mod hint;
 mod http;
 mod output;

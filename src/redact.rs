@@ -5,6 +5,7 @@
 //! by default: only names known to be harmless keep theirs.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::fmt::Write as _;
 
 use crate::secret::Secret;
@@ -46,30 +47,40 @@ const TRACE_LIMIT: usize = 64 << 10;
 /// The most members of an answer that are traced.
 const MEMBERS_LIMIT: usize = 32;
 
-/// The secrets that this command holds, in every form in which a server might send them back.
+/// The secrets that this command holds, and every form in which a server might send them back. The forms are made when the first
+/// text is shown: most commands show none.
 #[derive(Debug, Default)]
-pub(crate) struct Masks(Vec<Secret>);
+pub(crate) struct Masks {
+    secrets: Vec<Secret>,
+    forms: OnceCell<Vec<Secret>>,
+}
 
 impl Masks {
-    /// Remembers a secret, in each form in which it may come back. One of less than four characters hides nothing, and
-    /// masking it would take every text apart.
+    /// Remembers a secret. One of less than four characters hides nothing, and masking it would take every text apart.
     pub(crate) fn add(&mut self, secret: &Secret) {
-        if secret.expose().chars().count() < 4 {
-            return;
+        if secret.expose().chars().count() >= 4 {
+            self.secrets.push(secret.clone());
+            self.forms.take();
         }
-        for form in forms(secret.expose()) {
-            if !self.0.contains(&form) {
-                self.0.push(form);
-            }
-        }
-        // The longest first, so that no form is left half masked by a shorter one.
-        self.0.sort_by_key(|form| std::cmp::Reverse(form.expose().len()));
     }
 
     /// The text without the secrets.
     pub(crate) fn apply(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), MASK))
+        let forms = self.forms.get_or_init(|| all_forms(&self.secrets));
+        forms.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), MASK))
     }
+}
+
+/// The forms of secrets, the longest first, so that none is left half masked by a shorter one.
+fn all_forms(secrets: &[Secret]) -> Vec<Secret> {
+    let mut all = Vec::new();
+    for form in secrets.iter().flat_map(|secret| forms(secret.expose())) {
+        if !all.contains(&form) {
+            all.push(form);
+        }
+    }
+    all.sort_by_key(|form| std::cmp::Reverse(form.expose().len()));
+    all
 }
 
 /// A secret as it is; encoded for a form, for a URL (only what must be, or every byte) and for JSON; in hexadecimal; in

@@ -1,10 +1,18 @@
 //! One command, from start to end.
 
+mod cache_command;
+mod cached;
+
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use self::cached::Cached;
+use crate::cache::lookup::{Look, Wanted};
+use crate::cache::partition::{self, Credential, Partition};
+use crate::cache::place::{self, Place};
+use crate::cache::store::Store;
 use crate::cli::args::{self, Action, Cli, ClientCreds, Color, Common, ErrorFormat, FormatName, Output};
 use crate::cli::input::{self, Limit};
 use crate::cli::layer::{Given, Layer, SecretSource};
@@ -12,6 +20,7 @@ use crate::cli::network;
 use crate::cli::parameters::Parameters;
 use crate::cli::plan::{self, Plan};
 use crate::cli::usage::usage_error;
+use crate::entra::authority::Authority;
 use crate::entra::client_auth::ClientAuth;
 use crate::entra::token::TokenSet;
 use crate::env::{self, Env};
@@ -62,6 +71,7 @@ fn act(cli: &Cli, terminal: &Terminal) -> Result<(), Error> {
     let limit = Limit::from_now(cli.common.timeout());
     match &cli.action {
         Action::ClientCreds(command) => client_creds(command, &cli.common, terminal, limit),
+        Action::Cache(command) => cache_command::run(command, &store(&cli.common, &Env::Process), terminal, limit),
     }
 }
 
@@ -86,28 +96,116 @@ fn client_creds(command: &ClientCreds, common: &Common, terminal: &Terminal, lim
     }
     destination.check()?;
     check_standard_input(command.parameters.as_deref(), plan.secret.as_ref())?;
-    let (secret, place) = match &plan.secret {
-        Some(given) => (given_secret(given, &environment, limit)?, given.from.to_string()),
-        None => (asked_secret(common)?, "the terminal".to_owned()),
-    };
-    // A person takes the time that it takes; the network's begins now.
-    let limit = if plan.secret.is_some() { limit } else { Limit::from_now(common.timeout()) };
-    let http = http(common, &environment, limit, &secret)?;
-    let app = app(plan, secret);
-    client_creds::check(&app, &place)?;
-    let tokens = process::within_runtime(client_creds::acquire(&app, &http))?;
-    report_lifetime(&tokens, terminal);
-    let issued = Issued {
-        tokens,
-        client_id: app.client_id,
-        tenant: app.authority.tenant().map(str::to_owned),
-        scope: app.scopes.to_string(),
-        source: Source::Network,
-    };
+    let obtained = obtain(plan, &command.output, common, terminal, limit)?;
+    let min_ttl = Duration::from_secs(command.output.min_ttl);
+    report_lifetime(&obtained.tokens, min_ttl, terminal);
     match format {
         Format::None => Ok(()),
-        format => destination.deliver(&format::render(&format, &issued, SystemTime::now())),
+        format => destination.deliver(&format::render(&format, &obtained, SystemTime::now())),
     }
+}
+
+/// The token: from the cache where it has one, else from the platform.
+fn obtain(plan: Plan, output: &Output, common: &Common, terminal: &Terminal, limit: Limit) -> Result<Issued, Error> {
+    let environment = Env::Process;
+    let began = SystemTime::now();
+    if output.force_refresh && common.silent {
+        return Err(UsageError::new("--force-refresh and --silent cannot both be given")
+            .why("one asks the platform whatever is cached, the other never asks")
+            .into());
+    }
+    let proof = Proof::of(&plan, common, &environment, limit)?;
+    // A person takes the time that it takes; the network's begins now.
+    let limit = if plan.secret.is_some() { limit } else { Limit::from_now(common.timeout()) };
+    let mut store = store(common, &environment);
+    if store.is_shared() && plan.claims.is_some() {
+        log::info!("cache: not used, because other programs do not tell tokens apart by their claims");
+        store = Store::new(Place::Off);
+    }
+    let partition = Partition::of_app(&plan.authority, &plan.client_id, &proof.credential(), plan.claims.as_deref());
+    let claims_hash = plan.claims.as_deref().map(partition::claims_hash);
+    let (client_id, tenant) = (plan.client_id.clone(), plan.authority.tenant().map(str::to_owned));
+    let scope = plan.scopes.to_string();
+    let issued = |tokens, source| Issued { tokens, client_id, tenant, scope, source };
+    let (authority, scopes, id) = (plan.authority.clone(), plan.scopes.clone(), plan.client_id.clone());
+    let cached = Cached {
+        store: &store,
+        partition: &partition,
+        wanted: Wanted {
+            authority: &authority,
+            client_id: &id,
+            scopes: &scopes,
+            claims_hash: claims_hash.as_deref(),
+            home_account_id: None,
+        },
+        min_ttl: Duration::from_secs(output.min_ttl),
+        force_refresh: output.force_refresh,
+        terminal,
+        began,
+        limit,
+    };
+    let look = cached.look();
+    match &look {
+        Some(Look::Fresh(hit)) => return Ok(issued(hit.clone().into(), Source::Cache)),
+        Some(Look::Aging(hit)) if common.silent => return Ok(issued(hit.clone().into(), Source::Cache)),
+        None if common.silent => return Err(Error::Silent("there is no cache".to_owned())),
+        Some(Look::Miss(miss)) if common.silent => return Err(Error::Silent(miss.to_string())),
+        _ => {}
+    }
+    let secret = proof.secret(&plan, &environment, limit)?;
+    let http = http(common, &environment, limit, &secret)?;
+    let fingerprint = partition::fingerprint(&partition, &scopes, &secret);
+    let app = app(plan, secret);
+    let ask = async || client_creds::acquire(&app, &http).await;
+    let (tokens, source) = process::within_runtime(cached.acquire(look, &fingerprint, ask))?;
+    Ok(issued(tokens, source))
+}
+
+/// The client's secret: read already, or what a program will say, which is run when the platform is asked and not before.
+enum Proof {
+    Read(Secret),
+    Program(Vec<String>),
+}
+
+impl Proof {
+    fn of(plan: &Plan, common: &Common, environment: &Env, limit: Limit) -> Result<Proof, Error> {
+        match &plan.secret {
+            Some(Given { value: SecretSource::Command(words), .. }) => Ok(Proof::Program(words.clone())),
+            Some(given) => read_secret(given, &plan.authority, environment, limit).map(Proof::Read),
+            None => {
+                let secret = asked_secret(common)?;
+                client_creds::check(&secret, &plan.authority, "the terminal")?;
+                Ok(Proof::Read(secret))
+            }
+        }
+    }
+
+    fn credential(&self) -> Credential {
+        match self {
+            Proof::Read(secret) => Credential::secret(secret),
+            Proof::Program(words) => Credential::program(words),
+        }
+    }
+
+    fn secret(self, plan: &Plan, environment: &Env, limit: Limit) -> Result<Secret, Error> {
+        match (self, &plan.secret) {
+            (Proof::Program(_), Some(given)) => read_secret(given, &plan.authority, environment, limit),
+            (Proof::Read(secret), _) => Ok(secret),
+            (Proof::Program(_), None) => Err(Error::Internal("a program that nobody named".to_owned())),
+        }
+    }
+}
+
+fn read_secret(given: &Given<SecretSource>, authority: &Authority, environment: &Env, limit: Limit) -> Result<Secret, Error> {
+    let secret = given_secret(given, environment, limit)?;
+    client_creds::check(&secret, authority, &given.from.to_string())?;
+    Ok(secret)
+}
+
+/// Where the cache is, by `--cache` or the environment.
+fn store(common: &Common, environment: &Env) -> Store {
+    let named = common.cache.clone().or_else(|| environment.path(env::ENTRA_TOKEN_CACHE));
+    Store::new(place::place(named.as_deref(), environment))
 }
 
 fn app(plan: Plan, secret: Secret) -> App {
@@ -232,8 +330,11 @@ fn ca_file(path: &Path, limit: Limit) -> Result<trust::Certificates, Error> {
     })
 }
 
-fn report_lifetime(tokens: &TokenSet, terminal: &Terminal) {
+fn report_lifetime(tokens: &TokenSet, min_ttl: Duration, terminal: &Terminal) {
     match tokens.expires_at.and_then(|at| at.duration_since(SystemTime::now()).ok()) {
+        Some(left) if left < min_ttl => {
+            terminal.warn(&format!("the token lives for {} seconds, and --min-ttl asks for {}", left.as_secs(), min_ttl.as_secs()));
+        }
         Some(left) => log::info!("the token lives for {} seconds", left.as_secs()),
         None => terminal.warn("the platform named no usable lifetime for the token: nobody knows when it ends"),
     }

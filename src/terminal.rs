@@ -40,6 +40,13 @@ impl Terminal {
         }
     }
 
+    /// Says what was done, where somebody listens.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet && !self.json {
+            line(&printable(&self.hidden.apply(text)));
+        }
+    }
+
     /// Shows an error for a person: a headline and labelled lines.
     pub(crate) fn error(&self, headline: &str, lines: &[(&str, String)]) {
         line(&format!("{} {}", self.styled("error:", AnsiColor::Red), printable(&self.hidden.apply(headline))));

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches, Subcommand, ValueEnum};
 
 use super::layer::{Credential, Given, Layer, Origin, SecretSource};
 
@@ -19,6 +20,45 @@ pub(crate) struct Cli {
 #[derive(Debug)]
 pub(crate) enum Action {
     ClientCreds(Box<ClientCreds>),
+    Cache(Cache),
+}
+
+/// See and forget the tokens that are kept
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cache {
+    /// Show what is kept, without the secrets
+    List {
+        /// Form of the list: text or json
+        #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
+        output: ListFormat,
+    },
+    /// Forget the tokens of an app, an account or a tenant; of what is given, all must fit
+    Remove(Selection),
+    /// Forget everything, also where it cannot be read
+    Clear,
+    /// Print where tokens are kept
+    Path,
+}
+
+/// Which entries of the cache are meant.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Selection {
+    /// Those of the app with this application (client) id
+    #[arg(long, value_name = "ID", value_parser = text)]
+    pub(crate) client_id: Option<String>,
+    /// Those of the person who signs in with this name
+    #[arg(long, value_name = "NAME", value_parser = text)]
+    pub(crate) username: Option<String>,
+    /// Those of the tenant with this id or domain name
+    #[arg(long, value_name = "TENANT", value_parser = text)]
+    pub(crate) tenant_id: Option<String>,
+}
+
+/// The forms of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    Text,
+    Json,
 }
 
 /// Get a token for the app itself, with its client secret
@@ -79,7 +119,15 @@ pub(crate) struct Output {
     /// Name of the variable for -o env
     #[arg(long, value_name = "NAME")]
     pub(crate) env_name: Option<String>,
+    /// Seconds that a cached token must still live
+    #[arg(long, value_name = "SECONDS", default_value = "300")]
+    pub(crate) min_ttl: u64,
+    /// Ask for a new token, whatever is cached
+    #[arg(long)]
+    pub(crate) force_refresh: bool,
 }
+
+const CACHE_HELP: &str = "Where tokens are kept: a file that MSAL can share, or none (else ENTRA_TOKEN_CACHE, else a folder of yours)";
 
 const OUTPUT_HELP: &str = "\
 Form of the result:
@@ -111,28 +159,34 @@ pub(crate) enum FormatName {
 #[command(next_help_heading = "Common options")]
 pub(crate) struct Common {
     /// Seconds that the whole command may take [default: 60, and 300 for a person's answer]
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = timeout)]
+    #[arg(long, value_name = "SECONDS", value_parser = timeout)]
     timeout: Option<Duration>,
     /// PEM file of certificate authorities to trust beside the system's
-    #[arg(long, global = true, value_name = "PEM")]
+    #[arg(long, value_name = "PEM")]
     pub(crate) ca_file: Option<PathBuf>,
     /// Proxy for https; it may hold a password.
-    #[arg(long, global = true, value_name = "URL", help = "Proxy for https, as in http://proxy.example:8080 (else HTTPS_PROXY)")]
+    #[arg(long, value_name = "URL", help = "Proxy for https, as in http://proxy.example:8080 (else HTTPS_PROXY)")]
     pub(crate) proxy: Option<String>,
+    /// Where tokens are kept.
+    #[arg(long, value_name = "PATH|none", value_parser = path, help = CACHE_HELP)]
+    pub(crate) cache: Option<PathBuf>,
+    /// Use what is cached only; exit 4 where that is not enough
+    #[arg(long)]
+    pub(crate) silent: bool,
     /// Never ask on the terminal
-    #[arg(long, global = true)]
+    #[arg(long)]
     pub(crate) no_input: bool,
     /// Say what happens; -vv shows requests and answers, secrets masked
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// No warnings
-    #[arg(short, long, global = true)]
+    #[arg(short, long)]
     pub(crate) quiet: bool,
     /// Colours: auto, always or never
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     pub(crate) color: Color,
     /// Form of errors: text or json
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
+    #[arg(long, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
     pub(crate) error_format: ErrorFormat,
 }
 
@@ -185,14 +239,18 @@ pub(crate) fn command() -> Command {
             Command::new("client-creds")
                 .about("Get a token for the app itself, with its client secret")
                 .after_help(EXAMPLES)
-                .defer(|command| common_last(ClientCreds::augment_args(command))),
+                .defer(|command| with_common(ClientCreds::augment_args(command))),
         )
+        .subcommand(Command::new("cache").about("See and forget the tokens that are kept").defer(|command| {
+            let command = Cache::augment_subcommands(command).mut_subcommands(|command| command.defer(with_common));
+            with_common(command).subcommand_required(true).disable_help_subcommand(true)
+        }))
 }
 
-/// Puts the common options, which the command has from its parent already, behind its own in the help.
-fn common_last(command: Command) -> Command {
-    let common = Common::augment_args(Command::default());
-    common.get_arguments().fold(command, |command, option| command.mut_arg(option.get_id(), |option| option))
+/// A command with the common options behind its own. It keeps what is said about it, which the types would overwrite.
+fn with_common(command: Command) -> Command {
+    let about = command.get_about().cloned().unwrap_or_default();
+    Common::augment_args(command).about(about.clone()).long_about(about)
 }
 
 /// Parses a command line, the program's name first.
@@ -205,14 +263,44 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, cla
     let (name, chosen) = matches.subcommand().ok_or_else(|| clap::Error::new(clap::error::ErrorKind::MissingSubcommand))?;
     let action = match name {
         "client-creds" => Action::ClientCreds(Box::new(ClientCreds::from_arg_matches(chosen)?)),
+        "cache" => Action::Cache(Cache::from_arg_matches(chosen)?),
         _ => return Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand)),
     };
-    Ok(Cli { common: common(chosen)?, action })
+    Ok(Cli { common: common(&matches)?, action })
 }
 
-/// clap copies global options down to the chosen command, wherever they stand.
+/// The common options, which may stand before and after each command's name; the last that says something counts. (clap can pass
+/// options down by itself, at a fifth of what a cached token costs.)
 fn common(matches: &ArgMatches) -> Result<Common, clap::Error> {
-    Common::from_arg_matches(matches)
+    let here = Common::from_arg_matches(matches)?;
+    let Some((_, below)) = matches.subcommand() else { return Ok(here) };
+    let below_given = |id: &str| below_chain(below).any(|matches| matches.value_source(id) == Some(ValueSource::CommandLine));
+    let below = common(below)?;
+    Ok(Common {
+        timeout: below.timeout.or(here.timeout),
+        ca_file: below.ca_file.or(here.ca_file),
+        proxy: below.proxy.or(here.proxy),
+        cache: below.cache.or(here.cache),
+        silent: below.silent || here.silent,
+        no_input: below.no_input || here.no_input,
+        verbose: below.verbose.saturating_add(here.verbose),
+        quiet: below.quiet || here.quiet,
+        color: if below_given("color") { below.color } else { here.color },
+        error_format: if below_given("error_format") { below.error_format } else { here.error_format },
+    })
+}
+
+/// A command's matches, and those of the commands below it.
+fn below_chain(matches: &ArgMatches) -> impl Iterator<Item = &ArgMatches> {
+    std::iter::successors(Some(matches), |matches| matches.subcommand().map(|(_, below)| below))
+}
+
+/// A path that says something: an empty one is an unset variable of the calling script.
+fn path(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "" => Err("it is empty".to_owned()),
+        path => Ok(path.into()),
+    }
 }
 
 /// A text that says something: an empty one is an unset variable of the calling script.

@@ -167,6 +167,16 @@ impl Authority {
         self.tenant.as_deref()
     }
 
+    /// What stands for the tenant in MSAL's cache: the first part of the path, which is `adfs` for AD FS. None for providers
+    /// whose path says nothing about tenants.
+    pub(crate) fn realm(&self) -> Option<&str> {
+        match self.kind {
+            Kind::AdFs => Some("adfs"),
+            Kind::Oidc => None,
+            Kind::Aad | Kind::B2c | Kind::Ciam | Kind::Other => self.tenant(),
+        }
+    }
+
     /// The cloud that the host belongs to; the public one where that cannot be told.
     pub(crate) fn cloud(&self) -> Cloud {
         let host = self.origin.host_str().unwrap_or_default();

@@ -7,7 +7,7 @@ use super::reply::Reply;
 use crate::redact::Masks;
 
 /// A refusal, as the platform wrote it. Every text in it is foreign: it goes through `redact::foreign` to be shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Refusal {
     /// HTTP status.
     pub(crate) status: u16,

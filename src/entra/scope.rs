@@ -3,6 +3,9 @@
 /// The suffix that asks for all permissions which were granted to an app beforehand.
 const DEFAULT: &str = "/.default";
 
+/// Scopes about a person, which are asked for beside any others and name no permission in a resource.
+const RESERVED: &[&str] = &["openid", "profile", "offline_access", "email"];
+
 /// The scopes of a request: each once, sorted, so that two requests for the same are the same (as MSAL Python sends them).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scopes(Vec<String>);
@@ -45,6 +48,11 @@ fn resource_of(scope: &str) -> Option<&str> {
     let at = scope.len().checked_sub(DEFAULT.len())?;
     let (resource, suffix) = scope.split_at_checked(at)?;
     suffix.eq_ignore_ascii_case(DEFAULT).then_some(resource)
+}
+
+/// Whether a scope is one of those about a person.
+pub(crate) fn is_reserved(scope: &str) -> bool {
+    RESERVED.iter().any(|reserved| scope.eq_ignore_ascii_case(reserved))
 }
 
 /// Whether the characters are those that RFC 6749 section 3.3 allows in one scope.

@@ -3,7 +3,11 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::{self, Deserializer, Visitor};
+
+use zeroize::Zeroizing;
 
 use super::refusal::{self, Refusal};
 use super::reply::Reply;
@@ -15,8 +19,32 @@ pub(crate) struct TokenSet {
     pub(crate) access_token: Secret,
     /// When the access token ends to be valid; `None` where the platform gave no usable lifetime.
     pub(crate) expires_at: Option<SystemTime>,
+    /// Until when resources take the access token while the platform is down (`ext_expires_in`).
+    pub(crate) extended_expires_at: Option<SystemTime>,
+    /// From when on the platform wants the access token renewed (`refresh_in`).
+    pub(crate) refresh_at: Option<SystemTime>,
     /// The scopes that were granted, where the platform names them; else they are those that were asked for.
     pub(crate) scope: Option<String>,
+}
+
+impl TokenSet {
+    /// An access token of which nothing more is known.
+    pub(crate) fn new(access_token: Secret) -> TokenSet {
+        TokenSet { access_token, expires_at: None, extended_expires_at: None, refresh_at: None, scope: None }
+    }
+
+    /// The tenant that issued the access token, where it says so in its claims, as Entra's do. Resources alone are to read
+    /// them, so nothing may depend on it.
+    pub(crate) fn issuing_tenant(&self) -> Option<String> {
+        #[derive(serde::Deserialize)]
+        struct Claims {
+            tid: String,
+        }
+        let payload = self.access_token.expose().split('.').nth(1)?;
+        let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?);
+        let claims: Claims = serde_json::from_slice(&claims).ok()?;
+        uuid::Uuid::try_parse(&claims.tid).ok().map(|id| id.to_string())
+    }
 }
 
 /// Why a reply gives no token.
@@ -28,8 +56,8 @@ pub(crate) enum ReplyError {
     Unreadable(String),
 }
 
-/// The longest lifetime that is believed.
-const YEAR: Duration = Duration::from_hours(8760);
+/// The longest lifetime that is believed: a year.
+pub(crate) const LONGEST_LIFETIME: Duration = Duration::from_hours(8760);
 
 #[derive(serde::Deserialize)]
 struct Body {
@@ -39,6 +67,10 @@ struct Body {
     token_type: Option<String>,
     #[serde(default, deserialize_with = "lifetime")]
     expires_in: Option<f64>,
+    #[serde(default, deserialize_with = "lifetime")]
+    ext_expires_in: Option<f64>,
+    #[serde(default, deserialize_with = "lifetime")]
+    refresh_in: Option<f64>,
     #[serde(default)]
     scope: Option<String>,
 }
@@ -67,16 +99,21 @@ fn read(reply: &Reply) -> Result<TokenSet, String> {
     if !token_type.eq_ignore_ascii_case("Bearer") {
         return Err(format!("its token_type is {}, not Bearer", crate::redact::foreign(&token_type)));
     }
-    let lifetime = body.expires_in.filter(|seconds| *seconds > 0.0).map(|seconds| Duration::from_secs_f64(seconds.min(YEAR.as_secs_f64())));
+    let end = |lifetime: Option<f64>| {
+        let seconds = lifetime.filter(|seconds| *seconds > 0.0)?;
+        Some(reply.received_at + Duration::from_secs_f64(seconds.min(LONGEST_LIFETIME.as_secs_f64())))
+    };
     Ok(TokenSet {
         access_token,
-        expires_at: lifetime.map(|lifetime| reply.received_at + lifetime),
+        expires_at: end(body.expires_in),
+        extended_expires_at: end(body.ext_expires_in),
+        refresh_at: end(body.refresh_in),
         scope: body.scope.filter(|scope| !scope.is_empty()),
     })
 }
 
 /// The characters of a bearer token (RFC 6750 section 2.1), which no header, shell or file can misread.
-fn is_b64token(token: &str) -> bool {
+pub(crate) fn is_b64token(token: &str) -> bool {
     let body = token.trim_end_matches('=');
     !body.is_empty() && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
 }
@@ -131,8 +168,8 @@ mod tests {
             (r#","expires_in":"3599""#, Some(3599)),
             (r#","expires_in":3599.9"#, Some(3599)),
             (r#","expires_in":"86399.5""#, Some(86399)),
-            (r#","expires_in":1e300"#, Some(YEAR.as_secs())),
-            (r#","expires_in":18446744073709551615"#, Some(YEAR.as_secs())),
+            (r#","expires_in":1e300"#, Some(LONGEST_LIFETIME.as_secs())),
+            (r#","expires_in":18446744073709551615"#, Some(LONGEST_LIFETIME.as_secs())),
             (r#","expires_in":0"#, None),
             (r#","expires_in":-5"#, None),
             (r#","expires_in":null"#, None),

@@ -8,6 +8,7 @@ use crate::entra::scope::Scopes;
 use crate::entra::token::TokenSet;
 use crate::error::{Error, UsageError};
 use crate::http::Http;
+use crate::secret::Secret;
 
 /// An app, and what it asks for.
 #[derive(Debug)]
@@ -39,13 +40,12 @@ pub(crate) async fn acquire(app: &App, http: &Http) -> Result<TokenSet, Error> {
     exchange.tokens(&endpoint, &request.to_http()).await
 }
 
-/// What can be told to be wrong before anything is sent. `place` is where the secret was given.
+/// What can be told to be wrong with a secret before it is sent. `place` is where it was given.
 ///
 /// # Errors
 ///
 /// `Usage`.
-pub(crate) fn check(app: &App, place: &str) -> Result<(), UsageError> {
-    let ClientAuth::Secret(secret) = &app.auth;
+pub(crate) fn check(secret: &Secret, authority: &Authority, place: &str) -> Result<(), UsageError> {
     match client_auth::flaw(secret) {
         Some(Flaw::Empty) => Err(UsageError::new(format!("the client secret from {place} is empty"))),
         Some(Flaw::ControlCharacter) => {
@@ -53,7 +53,7 @@ pub(crate) fn check(app: &App, place: &str) -> Result<(), UsageError> {
                 .fix("give the secret's value alone, on one line"))
         }
         // Other providers may well have GUIDs for secrets.
-        Some(Flaw::LooksLikeAnId) if !matches!(app.authority.kind(), Kind::AdFs | Kind::Oidc | Kind::Other) => {
+        Some(Flaw::LooksLikeAnId) if !matches!(authority.kind(), Kind::AdFs | Kind::Oidc | Kind::Other) => {
             Err(UsageError::new(format!("the client secret from {place} looks like a secret's id: it is a GUID"))
                 .why("the portal shows each secret's value once, and its id for ever")
                 .fix("use the value; if nobody has it, make a new secret under \"Certificates & secrets\" of the app registration"))

@@ -72,11 +72,13 @@ pub(crate) fn who(refusal: &Refusal) -> Who {
 /// The advice for an error.
 pub(crate) fn advice(error: &Error) -> Advice {
     match error {
+        Error::Cache(cache) => fix(cache.fix),
         Error::Cancelled { .. } => fix("run the command again, or give the secret with --secret-file PATH"),
         Error::Internal(_) => fix("this is a bug: please report it, with what you typed and without your secrets"),
         Error::Interrupted(_) => Advice::default(),
         Error::Output(output) => fix(output.fix),
         Error::Refused(refused) => of_refusal(refused),
+        Error::Silent(_) => fix("run the command without --silent once: what it gets is cached"),
         Error::System(_) => fix("see what limits this process has (ulimit -a), and what else runs on the machine"),
         Error::TimedOut { .. } => fix("try again, or allow more time with --timeout SECONDS"),
         Error::Transport(transport) => of_transport(transport),

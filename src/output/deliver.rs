@@ -1,10 +1,12 @@
 //! Where the result goes: standard output, or a file that only its owner can read.
 
-use std::fs::{self, File};
+use std::ffi::OsString;
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, OutputError};
+use crate::folder::{Folder, Keeping};
 use crate::redact::foreign;
 use crate::secret::Secret;
 
@@ -30,7 +32,7 @@ impl Destination {
         if !folder(path).is_dir() {
             return problem("is in a folder that does not exist", "create the folder first");
         }
-        if let Err(error) = temporary(path) {
+        if let Err(error) = try_out(path) {
             return problem(&format!("is in a folder that cannot be written to: {}", said(&error)), "choose a place that you can write to");
         }
         match fs::symlink_metadata(path) {
@@ -78,20 +80,21 @@ fn print(result: &Secret) -> io::Result<()> {
     }
 }
 
-/// Writes beside the file and renames, so that a reader sees the old content or the new, and a crash leaves one of them.
+/// Puts the result in the place of the file, so that a reader sees the old content or the new, and a crash leaves one of them.
 fn replace(path: &Path, result: &Secret) -> io::Result<()> {
-    let mut file = temporary(path)?;
-    file.write_all(result.expose().as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    // The rename itself is on disk only when the folder is. Not every file system can do that.
-    let _ = File::open(folder(path)).and_then(|folder| folder.sync_all());
-    Ok(())
+    let (folder, name) = open(path)?;
+    folder.replace(&name, result.expose().as_bytes())
 }
 
-/// A file beside another: created with mode 0600, and removed if it is not given that other's name.
-fn temporary(path: &Path) -> io::Result<tempfile::NamedTempFile> {
-    tempfile::Builder::new().prefix(".entra-token-").tempfile_in(folder(path))
+fn try_out(path: &Path) -> io::Result<()> {
+    let (folder, name) = open(path)?;
+    folder.try_out(&name)
+}
+
+/// The folder that a file is in, and the file's name there.
+fn open(path: &Path) -> io::Result<(Folder, OsString)> {
+    let folder = Folder::open(folder(path), Keeping::Any)?.ok_or(io::ErrorKind::NotFound)?;
+    Ok((folder, path.file_name().unwrap_or_default().to_owned()))
 }
 
 fn folder(path: &Path) -> &Path {

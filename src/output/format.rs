@@ -32,8 +32,21 @@ pub(crate) enum Format {
 /// Where a token came from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Source {
+    Cache,
     Network,
 }
+
+impl Source {
+    fn name(self) -> &'static str {
+        match self {
+            Source::Cache => "cache",
+            Source::Network => "network",
+        }
+    }
+}
+
+/// The last second that can be written as a date: the end of the year 9999.
+pub(super) const LATEST: u64 = 253_402_300_799;
 
 /// A token, and what it was asked for.
 #[derive(Debug)]
@@ -78,7 +91,7 @@ fn json(issued: &Issued, now: SystemTime) -> serde_json::Value {
         "scope": issued.tokens.scope.as_deref().unwrap_or(&issued.scope),
         "client_id": issued.client_id,
         "tenant_id": issued.tenant,
-        "source": match issued.source { Source::Network => "network" },
+        "source": issued.source.name(),
     })
 }
 
@@ -114,7 +127,7 @@ fn timestamp(at: SystemTime) -> Timestamp {
     Timestamp::from_second(unix(at).try_into().unwrap_or(i64::MAX)).unwrap_or(Timestamp::MAX)
 }
 
-fn rfc3339(at: SystemTime) -> String {
+pub(super) fn rfc3339(at: SystemTime) -> String {
     timestamp(at).to_string()
 }
 
@@ -142,7 +155,7 @@ mod tests {
     fn issued(expires_at: Option<u64>) -> Issued {
         let expires_at = expires_at.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
         Issued {
-            tokens: TokenSet { access_token: Secret::new("eyJ.a.b".to_owned()), expires_at, scope: None },
+            tokens: TokenSet { expires_at, ..TokenSet::new(Secret::new("eyJ.a.b".to_owned())) },
             client_id: "app".to_owned(),
             tenant: Some("contoso.com".to_owned()),
             scope: "r/.default".to_owned(),

@@ -2,4 +2,5 @@
 
 pub(crate) mod deliver;
 pub(crate) mod format;
+pub(crate) mod list;
 pub(crate) mod report;

@@ -131,11 +131,13 @@ fn refusal(error: &Error) -> Option<&Refusal> {
 /// The error's kind, where the platform has given it no name.
 fn kind(error: &Error) -> &'static str {
     match error {
+        Error::Cache(_) => "cache",
         Error::Cancelled { .. } => "cancelled",
         Error::Internal(_) => "internal",
         Error::Interrupted(_) => "interrupted",
         Error::Output(_) => "output",
         Error::Refused(_) => "refused",
+        Error::Silent(_) => "interaction_required",
         Error::System(_) => "system",
         Error::TimedOut { .. } => "timed_out",
         Error::Transport(_) => "transport",

@@ -15,7 +15,13 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
+    /// One without a cache: what a run does at the tenant does not depend on the runs before it.
     pub(crate) fn new() -> Sandbox {
+        Sandbox::with_cache().env("ENTRA_TOKEN_CACHE", "none")
+    }
+
+    /// One that keeps tokens where a user's are.
+    pub(crate) fn with_cache() -> Sandbox {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         Sandbox { folder, environment: Vec::new() }.env("TZ", "UTC")
     }

@@ -1,0 +1,88 @@
+//! The memory of a request that failed: who asks for the same a moment later gets the same answer, and the platform is left
+//! alone. Pure: reading and writing are elsewhere, and the time is an argument.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Refused, Transport, TransportKind, Unavailable, Unreadable};
+
+/// How long a refusal holds: as long as a script takes to start again, and no longer than a person to mend something.
+const REFUSAL: Duration = Duration::from_secs(5);
+/// The longest wait that is kept, whatever the platform asks for.
+const LONGEST: Duration = Duration::from_hours(1);
+
+/// A failure, as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Failure {
+    /// What was asked, as a digest.
+    request: String,
+    /// Milliseconds since 1970 when the answer came.
+    at: u64,
+    /// Milliseconds since 1970 until which it holds for everybody. Who was waiting when it came takes it in any case.
+    until: u64,
+    answer: Answer,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Answer {
+    Refused(Box<Refused>),
+    Transport(Box<Transport>),
+    Unavailable(Box<Unavailable>),
+    Unreadable(Box<Unreadable>),
+}
+
+/// What is to be kept of an error; nothing of those that are our own or this command's alone.
+pub(crate) fn of(error: &Error, request: &str, now: SystemTime) -> Option<Failure> {
+    let (answer, holds) = match error {
+        Error::Refused(refused) => (Answer::Refused(refused.clone()), REFUSAL),
+        Error::Unavailable(busy) => (Answer::Unavailable(busy.clone()), busy.retry_after.unwrap_or_default().min(LONGEST)),
+        // Of this machine rather than of the network.
+        Error::Transport(transport) if transport.kind == TransportKind::NoAuthorities => return None,
+        Error::Transport(transport) => (Answer::Transport(transport.clone()), Duration::ZERO),
+        Error::Unreadable(unreadable) => (Answer::Unreadable(unreadable.clone()), Duration::ZERO),
+        _ => return None,
+    };
+    Some(Failure { request: request.to_owned(), at: millis(now), until: millis(now + holds), answer })
+}
+
+impl Failure {
+    /// Reads what was kept; text that is no failure is none.
+    pub(crate) fn parse(text: &[u8]) -> Option<Failure> {
+        serde_json::from_slice(text).ok()
+    }
+
+    pub(crate) fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The error for a command that wants the same, if it still holds for one that began at a certain time.
+    pub(crate) fn for_request(self, request: &str, began: SystemTime, now: SystemTime) -> Option<Error> {
+        let (now, began) = (millis(now), millis(began));
+        // Stored in the future, it says nothing: the clock has been set back.
+        let holds = self.at <= now && (self.until > now || self.at >= began) && self.until <= now + 1_000 * LONGEST.as_secs();
+        if self.request != request || !holds {
+            return None;
+        }
+        Some(match self.answer {
+            Answer::Refused(refused) => Error::Refused(refused),
+            Answer::Transport(transport) => Error::Transport(transport),
+            Answer::Unreadable(unreadable) => Error::Unreadable(unreadable),
+            Answer::Unavailable(mut busy) => {
+                // In whole seconds, and never earlier than was asked for.
+                busy.retry_after = busy.retry_after.map(|_| Duration::from_secs(self.until.saturating_sub(now).div_ceil(1_000)));
+                Error::Unavailable(busy)
+            }
+        })
+    }
+
+    /// How long ago it was.
+    pub(crate) fn age(&self, now: SystemTime) -> Duration {
+        Duration::from_millis(millis(now).saturating_sub(self.at))
+    }
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

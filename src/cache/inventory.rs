@@ -1,0 +1,133 @@
+//! What a cache holds, for a person: everything but the secrets. And which of it a person means. Pure.
+
+use super::lookup::is_same_client;
+use super::schema::{self, Broken, Document, Entry, Kind, Text};
+use super::store;
+use crate::entra::authority::Authority;
+
+/// An entry, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Item {
+    pub(crate) kind: Kind,
+    /// The account; none for an app's own tokens.
+    pub(crate) home_account_id: Option<String>,
+    /// The name that the account signs in with, where it is known.
+    pub(crate) username: Option<String>,
+    pub(crate) client_id: Option<String>,
+    /// The tenant's id, or what stands for it.
+    pub(crate) tenant: Option<String>,
+    /// The host of the authority.
+    pub(crate) environment: Option<String>,
+    pub(crate) scopes: Vec<String>,
+    /// Seconds since 1970.
+    pub(crate) expires_on: Option<u64>,
+    /// The file that it is in.
+    pub(crate) file: String,
+}
+
+/// Lists a cache's entries in order of their kinds; what says nothing to a person is left out.
+///
+/// # Errors
+///
+/// `Broken`, for what is no cache.
+pub(crate) fn items(content: &[u8], file: &str) -> Result<Vec<Item>, Broken> {
+    let mut items = Vec::new();
+    let mut names: Vec<(String, String)> = Vec::new();
+    schema::scan(store::text(content)?, &mut |kind, entry| {
+        if let (Kind::Account, Some(id), Some(name)) = (kind, says(&entry.home_account_id), says(&entry.username)) {
+            names.push((id, name));
+        }
+        if kind != Kind::AppMetadata {
+            items.push(Item {
+                kind,
+                home_account_id: says(&entry.home_account_id),
+                username: says(&entry.username),
+                client_id: says(&entry.client_id),
+                tenant: says(&entry.realm),
+                environment: says(&entry.environment),
+                scopes: entry.target.as_deref().unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+                expires_on: schema::seconds(&entry.expires_on),
+                file: file.to_owned(),
+            });
+        }
+    })?;
+    for item in &mut items {
+        let name = names.iter().find(|(id, _)| item.home_account_id.as_ref() == Some(id)).map(|(_, name)| name.clone());
+        item.username = item.username.take().or(name);
+    }
+    items.sort_by(|one, other| (one.kind, &one.username, &one.client_id).cmp(&(other.kind, &other.username, &other.client_id)));
+    Ok(items)
+}
+
+fn says(text: &Text<'_>) -> Option<String> {
+    text.as_deref().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// Which entries are meant: those that everything fits that is given.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Selection<'a> {
+    pub(crate) client_id: Option<&'a str>,
+    pub(crate) username: Option<&'a str>,
+    /// An id or a domain name.
+    pub(crate) tenant: Option<&'a str>,
+}
+
+impl Selection<'_> {
+    /// Whether nothing is given, so that everything would fit.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.client_id.is_none() && self.username.is_none() && self.tenant.is_none()
+    }
+
+    fn fits(&self, kind: Kind, entry: &Entry<'_>, accounts: &[String]) -> bool {
+        let client = self.client_id.is_none_or(|id| entry.client_id.as_deref().is_some_and(|own| is_same_client(own, id)));
+        let account = entry.home_account_id.as_deref();
+        let person = self.username.is_none_or(|_| account.is_some_and(|id| accounts.iter().any(|known| known == id)));
+        // What is known of an app is no token, and goes with the app only.
+        client
+            && person
+            && self.tenant.is_none_or(|tenant| is_of_tenant(entry, tenant))
+            && (kind != Kind::AppMetadata || self.client_id.is_some())
+    }
+}
+
+/// Whether an entry is of a tenant. A refresh token is of none: it gets tokens for any.
+fn is_of_tenant(entry: &Entry<'_>, tenant: &str) -> bool {
+    let authority = entry.authority.as_deref().and_then(|address| Authority::parse(address).ok());
+    let asked = authority.as_ref().and_then(Authority::tenant);
+    entry.realm.as_deref().into_iter().chain(asked).any(|own| own.eq_ignore_ascii_case(tenant))
+}
+
+/// The accounts that sign in with a name.
+fn accounts(content: &str, username: Option<&str>) -> Vec<String> {
+    let mut accounts = Vec::new();
+    // A cache that is broken ends early; what follows is in no account that is known.
+    let _ = schema::scan(content, &mut |kind, entry| {
+        let is_named =
+            kind == Kind::Account && says(&entry.username).zip(username).is_some_and(|(own, name)| own.eq_ignore_ascii_case(name));
+        accounts.extend(says(&entry.home_account_id).filter(|_| is_named));
+    });
+    accounts
+}
+
+/// Whether a cache holds anything that is meant.
+pub(crate) fn has(content: &[u8], selection: &Selection<'_>) -> bool {
+    let Ok(text) = store::text(content) else { return false };
+    let accounts = accounts(text, selection.username);
+    let mut has = false;
+    let _ = schema::scan(text, &mut |kind, entry| has |= selection.fits(kind, &entry, &accounts));
+    has
+}
+
+/// Removes what is meant, and the accounts that no token is left of. Tells how many entries that were.
+pub(crate) fn remove(document: &mut Document<'_>, selection: &Selection<'_>) -> usize {
+    let text = document.to_text();
+    let accounts = accounts(&text, selection.username);
+    let tokens = document.remove(|kind, entry| selection.fits(kind, entry, &accounts));
+    if selection.client_id.is_none() || tokens == 0 {
+        return tokens;
+    }
+    let mut left = Vec::new();
+    let text = document.to_text();
+    let _ = schema::scan(&text, &mut |kind, entry| left.extend(says(&entry.home_account_id).filter(|_| kind != Kind::Account)));
+    tokens + document.remove(|kind, entry| kind == Kind::Account && says(&entry.home_account_id).is_none_or(|id| !left.contains(&id)))
+}

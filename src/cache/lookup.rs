@@ -1,0 +1,214 @@
+//! Which entry of a cache answers a request, and if none does, why. Pure: the text, the request and the time are arguments.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use super::schema::{self, Broken, Entry, Kind, Text};
+use crate::entra::authority::Authority;
+use crate::entra::cloud::Cloud;
+use crate::entra::scope::Scopes;
+use crate::entra::token::{LONGEST_LIFETIME, TokenSet};
+use crate::secret::Secret;
+
+/// How far ahead of this clock another process's may have been when it stored a token.
+const TOLERANCE: Duration = Duration::from_mins(1);
+
+/// Whose token, and what for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) authority: &'a Authority,
+    pub(crate) client_id: &'a str,
+    pub(crate) scopes: &'a Scopes,
+    /// Hash of the claims that the token is asked for with.
+    pub(crate) claims_hash: Option<&'a str>,
+    /// The account that the token is for; none for the app's own.
+    pub(crate) home_account_id: Option<&'a str>,
+}
+
+/// What the time says about a token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    pub(crate) time: SystemTime,
+    /// A token that was got since then lives as long as any that could be got now.
+    pub(crate) enough_since: Option<SystemTime>,
+    /// How long a token must still live.
+    pub(crate) min_ttl: Duration,
+}
+
+/// What a cache has to say.
+#[derive(Debug)]
+pub(crate) enum Look {
+    /// A token that can be handed out.
+    Fresh(Hit),
+    /// The same, and the platform wants it renewed from now on (`refresh_in` of its reply).
+    Aging(Hit),
+    Miss(Miss),
+}
+
+/// A cached token.
+#[derive(Clone, Debug)]
+pub(crate) struct Hit {
+    pub(crate) access_token: Secret,
+    pub(crate) expires_at: SystemTime,
+    /// The scopes that it is for.
+    pub(crate) scope: String,
+}
+
+impl Hit {
+    /// How long it still lives.
+    pub(crate) fn lifetime(&self, now: SystemTime) -> Duration {
+        self.expires_at.duration_since(now).unwrap_or_default()
+    }
+}
+
+impl From<Hit> for TokenSet {
+    fn from(hit: Hit) -> TokenSet {
+        TokenSet { expires_at: Some(hit.expires_at), scope: Some(hit.scope), ..TokenSet::new(hit.access_token) }
+    }
+}
+
+/// Why no token of a cache can be handed out, nearest miss last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Miss {
+    /// Nobody wanted to know (`--force-refresh`).
+    NotLookedAt,
+    /// There is no such file.
+    NoFile,
+    /// It is no cache.
+    Broken,
+    /// There is no token of that app, in that tenant, for that account.
+    NoToken,
+    /// There are tokens for other scopes.
+    OtherScopes,
+    /// It says that it was stored in the future: the clock has been set back, and its end cannot be believed.
+    FromTheFuture,
+    /// It lives for so many seconds, which are too few.
+    TooShort(u64),
+}
+
+impl fmt::Display for Miss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Miss::NotLookedAt => f.write_str("it was not looked at"),
+            Miss::NoFile => f.write_str("nothing is stored yet"),
+            Miss::Broken => f.write_str("it cannot be read"),
+            Miss::NoToken => f.write_str("it holds no such token"),
+            Miss::OtherScopes => f.write_str("its tokens are for other scopes"),
+            Miss::FromTheFuture => f.write_str("its token was stored in the future, or ends too far in it"),
+            Miss::TooShort(0) => f.write_str("its token has expired"),
+            Miss::TooShort(seconds) => write!(f, "its token lives for {seconds} seconds only"),
+        }
+    }
+}
+
+/// Looks for an access token. Of several that fit, the one that lives longest.
+///
+/// # Errors
+///
+/// `Broken`, for a text that is no cache.
+pub(crate) fn access_token(text: &str, wanted: &Wanted<'_>, now: Now) -> Result<Look, Broken> {
+    let mut best: Option<(u64, Entry<'_>)> = None;
+    let mut miss = Miss::NoToken;
+    schema::scan(text, &mut |kind, entry| {
+        if kind != Kind::AccessToken || !wanted.is_of(&entry) {
+            return;
+        }
+        match usable(&entry, wanted, now) {
+            Ok(expires_on) if best.as_ref().is_none_or(|(other, _)| *other < expires_on) => best = Some((expires_on, entry)),
+            Ok(_) => {}
+            Err(nearer) => miss = miss.max(nearer),
+        }
+    })?;
+    let Some((expires_on, entry)) = best else { return Ok(Look::Miss(miss)) };
+    let is_aging = schema::seconds(&entry.refresh_on).is_some_and(|at| at <= unix(now.time));
+    let hit = Hit {
+        access_token: Secret::new(entry.secret.unwrap_or_default().into_owned()),
+        expires_at: SystemTime::UNIX_EPOCH + Duration::from_secs(expires_on),
+        scope: entry.target.unwrap_or_default().into_owned(),
+    };
+    Ok(if is_aging { Look::Aging(hit) } else { Look::Fresh(hit) })
+}
+
+/// When an entry's token ends, if it can be handed out.
+fn usable(entry: &Entry<'_>, wanted: &Wanted<'_>, now: Now) -> Result<u64, Miss> {
+    if !covers(&entry.target, wanted.scopes) {
+        return Err(Miss::OtherScopes);
+    }
+    let (Some(secret), Some(expires_on)) = (&entry.secret, schema::seconds(&entry.expires_on)) else { return Err(Miss::NoToken) };
+    // A cache that others write to is foreign text: nothing else may reach a header or a shell.
+    if !crate::entra::token::is_b64token(secret) {
+        return Err(Miss::NoToken);
+    }
+    let time = unix(now.time);
+    let cached_at = schema::seconds(&entry.cached_at).unwrap_or_default();
+    if cached_at > time + TOLERANCE.as_secs() || expires_on > time + (LONGEST_LIFETIME + TOLERANCE).as_secs() {
+        return Err(Miss::FromTheFuture);
+    }
+    match expires_on.checked_sub(time) {
+        Some(left) if left > 0 && (left >= now.min_ttl.as_secs() || now.enough_since.is_some_and(|since| cached_at >= unix(since))) => {
+            Ok(expires_on)
+        }
+        left => Err(Miss::TooShort(left.unwrap_or_default())),
+    }
+}
+
+impl Wanted<'_> {
+    /// Whether an access token is one of the same app, for the same account, asked for in the same way; scopes aside.
+    pub(super) fn is_of(&self, entry: &Entry<'_>) -> bool {
+        let is_plain = entry.bound_to.is_none()
+            && entry.credential_type.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("AccessToken"))
+            && entry.token_type.as_deref().is_none_or(|kind| kind.is_empty() || kind.eq_ignore_ascii_case("Bearer"));
+        is_plain
+            && entry.client_id.as_deref().is_some_and(|id| is_same_client(id, self.client_id))
+            && is_same(&entry.home_account_id, self.home_account_id)
+            && entry.claims_hash.as_deref().filter(|hash| !hash.is_empty()) == self.claims_hash
+            && is_from(entry, self.authority)
+    }
+}
+
+/// Whether a field says what is wanted; one that is empty or missing says nothing.
+fn is_same(text: &Text<'_>, wanted: Option<&str>) -> bool {
+    match (text.as_deref().filter(|text| !text.is_empty()), wanted) {
+        (Some(text), Some(wanted)) => text.eq_ignore_ascii_case(wanted),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// Whether two client ids are one. Those of Entra are GUIDs, in any case; those of other providers are any text.
+pub(super) fn is_same_client(one: &str, other: &str) -> bool {
+    one == other || one.eq_ignore_ascii_case(other) && uuid::Uuid::try_parse(one).is_ok()
+}
+
+/// Whether two hosts are names of one: the login hosts of a cloud share their tokens.
+pub(super) fn is_same_environment(environment: &str, host: &str) -> bool {
+    let cloud = |host: &str| Cloud::of_login_host(&host.to_ascii_lowercase());
+    environment.eq_ignore_ascii_case(host) || cloud(environment).is_some_and(|of| cloud(host) == Some(of))
+}
+
+/// Whether an entry comes from an authority: from its host by any of its names, and from its tenant. `common` and the like are
+/// tenants of their own, which never stand for another.
+fn is_from(entry: &Entry<'_>, authority: &Authority) -> bool {
+    if !entry.environment.as_deref().is_some_and(|environment| is_same_environment(environment, authority.host())) {
+        return false;
+    }
+    let address = authority.address();
+    match entry.authority.as_deref() {
+        Some(own) if own.eq_ignore_ascii_case(address.as_str()) => true,
+        // The field names port and path, which `environment` and `realm` do not.
+        Some(_) if Cloud::of_login_host(authority.host()).is_none() => false,
+        _ => authority.realm().is_some_and(|realm| is_same(&entry.realm, Some(realm))),
+    }
+}
+
+/// Whether a token's scopes hold all that are asked for. What every sign-in asks for beside them names no permission.
+pub(super) fn covers(target: &Text<'_>, asked: &Scopes) -> bool {
+    let target: Vec<&str> = target.as_deref().unwrap_or_default().split_whitespace().collect();
+    let asked = asked.iter().filter(|scope| !crate::entra::scope::is_reserved(scope));
+    asked.into_iter().all(|scope| target.iter().any(|held| held.eq_ignore_ascii_case(scope)))
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}

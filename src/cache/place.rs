@@ -1,0 +1,49 @@
+//! Where the cache is: the user's state folder, or one file that is shared with other programs, or nowhere.
+
+use std::path::{Path, PathBuf};
+
+use crate::env::{self, Env};
+
+/// Where tokens are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In a folder of ours, a file for each identity.
+    Folder(PathBuf),
+    /// In one file, which other programs may use too. Our locks and memories of failures are in our own folder, where there
+    /// is one.
+    File { file: PathBuf, folder: Option<PathBuf> },
+    /// Nowhere, as was asked for.
+    Off,
+    /// Nowhere, because there is no place.
+    Homeless,
+}
+
+/// The word that switches the cache off.
+const OFF: &str = "none";
+
+/// The place that `--cache` or `ENTRA_TOKEN_CACHE` names, else the user's state folder.
+pub(crate) fn place(named: Option<&Path>, environment: &Env) -> Place {
+    let ours = || state_folder(environment).map(|folder| folder.join("entra-token"));
+    match named {
+        Some(path) if path.as_os_str() == OFF => Place::Off,
+        Some(path) if path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") => Place::Folder(path.to_owned()),
+        Some(path) => Place::File { file: path.to_owned(), folder: ours() },
+        None => ours().map_or(Place::Homeless, Place::Folder),
+    }
+}
+
+/// Where a user's programs keep what they want to find again: `XDG_STATE_HOME` (XDG Base Directory Specification), which
+/// counts on every system where it is set, else what the system has for it.
+fn state_folder(environment: &Env) -> Option<PathBuf> {
+    let named = |variable| environment.path(variable).filter(|path| path.is_absolute());
+    if let Some(state) = named(env::XDG_STATE_HOME) {
+        return Some(state);
+    }
+    #[cfg(windows)]
+    return named(env::LOCALAPPDATA);
+    #[cfg(not(windows))]
+    {
+        let home = environment.home().filter(|path| path.is_absolute())?;
+        Some(home.join(if cfg!(target_vendor = "apple") { "Library/Application Support" } else { ".local/state" }))
+    }
+}

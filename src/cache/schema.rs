@@ -1,0 +1,445 @@
+//! MSAL's unified schema: one JSON object with a map for each kind of entry, which every MSAL reads and writes.
+//!
+//! Entries are told apart by their fields and never by their keys, because the libraries make keys differently. What is not
+//! known here, sections and fields alike, stays as it is.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+/// The kinds of entries, named as their sections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    AccessToken,
+    RefreshToken,
+    IdToken,
+    Account,
+    AppMetadata,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 5] = [Kind::AccessToken, Kind::RefreshToken, Kind::IdToken, Kind::Account, Kind::AppMetadata];
+
+    /// The section's name.
+    pub(super) fn section(self) -> &'static str {
+        match self {
+            Kind::AccessToken => "AccessToken",
+            Kind::RefreshToken => "RefreshToken",
+            Kind::IdToken => "IdToken",
+            Kind::Account => "Account",
+            Kind::AppMetadata => "AppMetadata",
+        }
+    }
+
+    fn named(section: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.section() == section)
+    }
+}
+
+/// A text that is no token cache, and why.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Broken(pub(super) String);
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<serde_json::Error> for Broken {
+    fn from(error: serde_json::Error) -> Broken {
+        // What the library says may quote the text, which holds secrets.
+        let place = format!("at line {} column {}", error.line(), error.column());
+        Broken(match error.classify() {
+            serde_json::error::Category::Eof => format!("it ends too early, {place}"),
+            serde_json::error::Category::Data => format!("it is not in MSAL's format, {place}"),
+            _ => format!("it is not JSON, {place}"),
+        })
+    }
+}
+
+/// The fields of an entry that mean something here, of whatever kind. Those that are missing, or are no text and no number,
+/// are `None`, so that reading an entry never fails.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Entry<'a> {
+    pub(crate) credential_type: Text<'a>,
+    pub(crate) secret: Text<'a>,
+    pub(crate) home_account_id: Text<'a>,
+    pub(crate) environment: Text<'a>,
+    pub(crate) client_id: Text<'a>,
+    pub(crate) target: Text<'a>,
+    pub(crate) realm: Text<'a>,
+    pub(crate) token_type: Text<'a>,
+    pub(crate) cached_at: Text<'a>,
+    pub(crate) expires_on: Text<'a>,
+    pub(crate) refresh_on: Text<'a>,
+    pub(crate) family_id: Text<'a>,
+    pub(crate) last_modification_time: Text<'a>,
+    pub(crate) username: Text<'a>,
+    pub(crate) name: Text<'a>,
+    /// The authority that a token came from, whole: a field of our own.
+    pub(crate) authority: Text<'a>,
+    /// Hash of the claims that a token was asked for with (MSAL Node).
+    pub(crate) claims_hash: Text<'a>,
+    /// What sets a token apart from a plain bearer token of its client: the key it is bound to, the assertion it was exchanged
+    /// for, a path of a federated identity.
+    pub(crate) bound_to: Text<'a>,
+}
+
+/// The text of a field.
+pub(crate) type Text<'a> = Option<Cow<'a, str>>;
+
+impl<'a> Entry<'a> {
+    fn field(&mut self, name: &str) -> Option<&mut Text<'a>> {
+        Some(match name {
+            "credential_type" => &mut self.credential_type,
+            "secret" => &mut self.secret,
+            "home_account_id" => &mut self.home_account_id,
+            "environment" => &mut self.environment,
+            "client_id" => &mut self.client_id,
+            "target" => &mut self.target,
+            "realm" => &mut self.realm,
+            "token_type" => &mut self.token_type,
+            "cached_at" => &mut self.cached_at,
+            "expires_on" => &mut self.expires_on,
+            "refresh_on" => &mut self.refresh_on,
+            "family_id" => &mut self.family_id,
+            "last_modification_time" => &mut self.last_modification_time,
+            "username" => &mut self.username,
+            "name" => &mut self.name,
+            "authority" => &mut self.authority,
+            "requestedClaimsHash" => &mut self.claims_hash,
+            "key_id" | "keyid" | "kid" | "user_assertion_hash" | "userAssertionHash" | "ext_cache_key" => &mut self.bound_to,
+            _ => return None,
+        })
+    }
+}
+
+/// The seconds since 1970 that a field says.
+pub(crate) fn seconds(text: &Text<'_>) -> Option<u64> {
+    let text = text.as_deref()?.trim();
+    text.parse().ok().or_else(|| text.split_once('.').and_then(|(whole, _)| whole.parse().ok()))
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entry<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Entry<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an entry")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entry<'de>, A::Error> {
+                let mut entry = Entry::default();
+                while let Some(Lenient(name)) = map.next_key()? {
+                    match entry.field(name.as_deref().unwrap_or_default()) {
+                        Some(field) => {
+                            let Lenient(text) = map.next_value()?;
+                            // An empty one of the fields that share a place says nothing.
+                            if text.as_deref().is_some_and(|text| !text.is_empty()) || field.is_none() {
+                                *field = text;
+                            }
+                        }
+                        None => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(entry)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Entry<'de>, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Entry::default())
+            }
+            fn visit_borrowed_str<E>(self, _: &'de str) -> Result<Entry<'de>, E> {
+                Ok(Entry::default())
+            }
+            fn visit_str<E>(self, _: &str) -> Result<Entry<'de>, E> {
+                Ok(Entry::default())
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Entry<'de>, E> {
+                Ok(Entry::default())
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Entry<'de>, E> {
+                Ok(Entry::default())
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Entry<'de>, E> {
+                Ok(Entry::default())
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Entry<'de>, E> {
+                Ok(Entry::default())
+            }
+            fn visit_unit<E>(self) -> Result<Entry<'de>, E> {
+                Ok(Entry::default())
+            }
+        }
+        deserializer.deserialize_any(Fields)
+    }
+}
+
+/// A text or a number, as a text; anything else is nothing.
+struct Lenient<'a>(Text<'a>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Lenient<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Lenient<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Lenient<'de>, E> {
+                Ok(Lenient(Some(Cow::Borrowed(text))))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Lenient<'de>, E> {
+                Ok(Lenient(Some(Cow::Owned(text.to_owned()))))
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<Lenient<'de>, E> {
+                Ok(Lenient(Some(Cow::Owned(number.to_string()))))
+            }
+            fn visit_f64<E>(self, number: f64) -> Result<Lenient<'de>, E> {
+                Ok(Lenient(Some(Cow::Owned(number.to_string()))))
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Lenient<'de>, E> {
+                Ok(Lenient(None))
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Lenient<'de>, E> {
+                Ok(Lenient(None))
+            }
+            fn visit_unit<E>(self) -> Result<Lenient<'de>, E> {
+                Ok(Lenient(None))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Lenient<'de>, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Lenient(None))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Lenient<'de>, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Lenient(None))
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+/// Shows every entry of a cache, with its kind, in one pass over the text and without keeping any.
+///
+/// # Errors
+///
+/// `Broken`, for what is not JSON or not an object of objects. Entries that were shown before count all the same.
+pub(crate) fn scan<'a>(text: &'a str, show: &mut dyn FnMut(Kind, Entry<'a>)) -> Result<(), Broken> {
+    struct Sections<'s, 'a>(&'s mut dyn FnMut(Kind, Entry<'a>));
+    impl<'a> Visitor<'a> for Sections<'_, 'a> {
+        type Value = ();
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a token cache")
+        }
+        fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+            while let Some(Lenient(name)) = map.next_key()? {
+                match Kind::named(name.as_deref().unwrap_or_default()) {
+                    Some(kind) => map.next_value_seed(Entries(kind, self.0))?,
+                    None => drop(map.next_value::<IgnoredAny>()?),
+                }
+            }
+            Ok(())
+        }
+    }
+    struct Entries<'s, 'a>(Kind, &'s mut dyn FnMut(Kind, Entry<'a>));
+    impl<'a> serde::de::DeserializeSeed<'a> for Entries<'_, 'a> {
+        type Value = ();
+        fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+            deserializer.deserialize_any(self)
+        }
+    }
+    impl<'a> Visitor<'a> for Entries<'_, 'a> {
+        type Value = ();
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a section of a token cache")
+        }
+        fn visit_unit<E>(self) -> Result<(), E> {
+            Ok(())
+        }
+        fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+            while let Some(entry) = map.next_entry::<IgnoredAny, Entry<'a>>()?.map(|(_, entry)| entry) {
+                self.1(self.0, entry);
+            }
+            Ok(())
+        }
+    }
+    if text.trim().is_empty() {
+        return Ok(());
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    deserializer.deserialize_map(Sections(show))?;
+    Ok(deserializer.end()?)
+}
+
+/// A cache taken apart, to be changed: what is not touched goes back as it was, byte for byte.
+#[derive(Debug, Default)]
+pub(crate) struct Document<'a> {
+    sections: Vec<(Cow<'a, str>, Section<'a>)>,
+}
+
+#[derive(Debug)]
+enum Section<'a> {
+    Known(Kind, Members<'a>),
+    Unknown(&'a str),
+}
+
+/// Keys, and the JSON of their entries.
+type Members<'a> = Vec<(Cow<'a, str>, Json<'a>)>;
+
+/// The JSON of an entry: as it was read, or a new one, which is wiped when dropped.
+#[derive(Debug)]
+enum Json<'a> {
+    Kept(&'a str),
+    New(Zeroizing<String>),
+}
+
+impl Json<'_> {
+    fn text(&self) -> &str {
+        match self {
+            Json::Kept(text) => text,
+            Json::New(text) => text,
+        }
+    }
+}
+
+impl<'a> Document<'a> {
+    /// Takes a cache apart. A text of blanks is an empty cache.
+    ///
+    /// # Errors
+    ///
+    /// `Broken`, for what `scan` refuses too.
+    pub(crate) fn parse(text: &'a str) -> Result<Document<'a>, Broken> {
+        if text.trim().is_empty() {
+            return Ok(Document { sections: Vec::new() });
+        }
+        let RawMembers(raw) = serde_json::from_str(text)?;
+        let section = |(name, raw): (Cow<'a, str>, &'a RawValue)| {
+            let section = match Kind::named(&name) {
+                Some(kind) if raw.get() == "null" => Section::Known(kind, Vec::new()),
+                Some(kind) => {
+                    let RawMembers(entries) = serde_json::from_str(raw.get())?;
+                    Section::Known(kind, entries.into_iter().map(|(key, raw)| (key, Json::Kept(raw.get()))).collect())
+                }
+                None => Section::Unknown(raw.get()),
+            };
+            Ok((name, section))
+        };
+        Ok(Document { sections: raw.into_iter().map(section).collect::<Result<_, Broken>>()? })
+    }
+
+    /// Removes the entries that a condition holds for, and tells how many.
+    pub(crate) fn remove(&mut self, mut condition: impl FnMut(Kind, &Entry<'_>) -> bool) -> usize {
+        let mut removed = 0;
+        for (_, section) in &mut self.sections {
+            let Section::Known(kind, members) = section else { continue };
+            let before = members.len();
+            members.retain(|(_, json)| serde_json::from_str(json.text()).map_or(true, |entry| !condition(*kind, &entry)));
+            removed += before - members.len();
+        }
+        removed
+    }
+
+    /// Puts an entry under a key, in place of the one that is there.
+    pub(crate) fn put(&mut self, kind: Kind, key: String, json: String) {
+        let json = Json::New(Zeroizing::new(json));
+        let known = self.sections.iter_mut().find_map(|(_, section)| match section {
+            Section::Known(known, members) if *known == kind => Some(members),
+            _ => None,
+        });
+        match known {
+            Some(members) => {
+                members.retain(|(other, _)| *other != key);
+                members.push((key.into(), json));
+            }
+            None => self.sections.push((kind.section().into(), Section::Known(kind, vec![(key.into(), json)]))),
+        }
+    }
+
+    /// The JSON of the entry under a key.
+    pub(crate) fn get(&self, kind: Kind, key: &str) -> Option<&str> {
+        let members = self.sections.iter().filter_map(|(_, section)| match section {
+            Section::Known(known, members) if *known == kind => Some(members),
+            _ => None,
+        });
+        members.flatten().find(|(other, _)| other == key).map(|(_, json)| json.text())
+    }
+
+    /// Whether there is nothing in it that anybody would miss: no token, no account, no section that is not known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sections.iter().all(|(_, section)| match section {
+            Section::Known(kind, members) => members.is_empty() || *kind == Kind::AppMetadata,
+            Section::Unknown(_) => false,
+        })
+    }
+
+    /// The cache as text, wiped when dropped.
+    pub(crate) fn to_text(&self) -> Zeroizing<String> {
+        let size = |members: &Members<'_>| members.iter().map(|(key, json)| key.len() * 2 + json.text().len() + 8).sum::<usize>();
+        let total: usize = self
+            .sections
+            .iter()
+            .map(|(name, section)| {
+                name.len() * 2
+                    + 12
+                    + match section {
+                        Section::Known(_, members) => size(members),
+                        Section::Unknown(text) => text.len(),
+                    }
+            })
+            .sum();
+        // Growing would leave copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(total + 16));
+        text.push_str("{\n");
+        for (at, (name, section)) in self.sections.iter().enumerate() {
+            text.push_str(if at == 0 { "" } else { ",\n" });
+            text.push_str(&quoted(name));
+            text.push_str(": ");
+            match section {
+                Section::Unknown(json) => text.push_str(json),
+                Section::Known(_, members) => {
+                    text.push('{');
+                    for (at, (key, json)) in members.iter().enumerate() {
+                        text.push_str(if at == 0 { "\n" } else { ",\n" });
+                        text.push_str(&quoted(key));
+                        text.push_str(": ");
+                        text.push_str(json.text());
+                    }
+                    text.push('}');
+                }
+            }
+        }
+        text.push_str("\n}\n");
+        text
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// The members of an object, in order.
+struct RawMembers<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawMembers<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = RawMembers<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawMembers<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some((Lenient(name), value)) = map.next_entry::<Lenient<'de>, &'de RawValue>()? {
+                    members.push((name.ok_or_else(|| A::Error::custom("a name is no text"))?, value));
+                }
+                Ok(RawMembers(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}

@@ -1,0 +1,345 @@
+//! The cache's files: reading without a lock, changing under one. Every answer says what is the matter instead of failing: a
+//! command works without a cache too.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use zeroize::Zeroizing;
+
+use super::failure::Failure;
+use super::msal_lock::{self, MsalLock};
+use super::partition::Partition;
+use super::place::Place;
+use super::schema::{Broken, Document};
+use crate::folder::{Folder, Keeping};
+
+/// The largest cache file, in bytes.
+const LIMIT: usize = 64 << 20;
+/// The largest memory of a failure, in bytes.
+const FAILURE_LIMIT: usize = 64 << 10;
+
+/// Why the cache cannot be used, or could not be changed.
+#[derive(Clone, Debug)]
+pub(crate) struct Trouble {
+    path: PathBuf,
+    why: String,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", crate::redact::foreign(&self.path.to_string_lossy()), self.why)
+    }
+}
+
+/// A cache's files.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    place: Place,
+}
+
+/// The text of a cache, wiped when dropped.
+pub(crate) type Content = Zeroizing<Vec<u8>>;
+
+/// What tells one version of a file from the next.
+pub(crate) type Version = Option<String>;
+
+/// The right to ask for a partition's token, held until dropped.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    _file: Option<File>,
+}
+
+/// The right to change a file with tokens.
+#[derive(Debug)]
+pub(crate) struct Writing<'f> {
+    folder: &'f Folder,
+    name: String,
+    /// For a file that is shared; the partition's own lock is enough for the others.
+    _lock: Option<MsalLock<'f>>,
+}
+
+/// What came of a change.
+#[derive(Debug)]
+pub(crate) struct Changed<T> {
+    /// What the change itself gave.
+    pub(crate) result: T,
+    /// Where a file that was no cache has been put.
+    pub(crate) moved: Option<(PathBuf, Broken)>,
+}
+
+impl Store {
+    pub(crate) fn new(place: Place) -> Store {
+        Store { place }
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Whether it is one file that other programs use too.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.place, Place::File { .. })
+    }
+
+    /// The file with a partition's tokens.
+    pub(crate) fn file(&self, partition: &Partition) -> Option<PathBuf> {
+        match &self.place {
+            Place::Folder(folder) => Some(folder.join(partition.tokens())),
+            Place::File { file, .. } => Some(file.clone()),
+            Place::Off | Place::Homeless => None,
+        }
+    }
+
+    /// The content of the file with a partition's tokens, or none where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read, or must not be believed.
+    pub(crate) fn read(&self, partition: &Partition) -> Result<Option<Content>, Trouble> {
+        let Some((folder, name, keeping)) = self.tokens(partition) else { return Ok(None) };
+        let Some(folder) = in_place(&folder, Folder::open(&folder, keeping))? else { return Ok(None) };
+        in_place(&folder.path().join(&name), folder.read(&name, LIMIT))
+    }
+
+    /// The version of that file.
+    pub(crate) fn version(&self, partition: &Partition) -> Version {
+        let (folder, name, keeping) = self.tokens(partition)?;
+        Folder::open(&folder, keeping).ok().flatten()?.version(&name)
+    }
+
+    /// Folder and name of the file with a partition's tokens.
+    fn tokens(&self, partition: &Partition) -> Option<(PathBuf, String, Keeping)> {
+        match &self.place {
+            Place::Folder(folder) => Some((folder.clone(), partition.tokens(), Keeping::Private)),
+            Place::File { file, .. } => {
+                let (folder, name) = split(file)?;
+                Some((folder, name, Keeping::Shared))
+            }
+            Place::Off | Place::Homeless => None,
+        }
+    }
+
+    /// The folder with our own files, and the partition that they are named after.
+    fn own(&self, partition: &Partition) -> Option<(&Path, Partition)> {
+        match &self.place {
+            Place::Folder(folder) => Some((folder, partition.clone())),
+            Place::File { file, folder: Some(folder) } => {
+                let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+                Some((folder, partition.within(&file.to_string_lossy())))
+            }
+            Place::File { folder: None, .. } | Place::Off | Place::Homeless => None,
+        }
+    }
+
+    /// Takes the lock that only one process at a time asks for a partition's token under; none where another has it. A file that
+    /// is shared is worth using without such a lock too, where there is no place for it.
+    ///
+    /// # Errors
+    ///
+    /// Where the lock's file cannot be made.
+    pub(crate) fn try_lock(&self, partition: &Partition) -> Result<Option<Flight>, Trouble> {
+        let locked = match self.own(partition) {
+            Some((path, own)) => try_lock(path, &own.lock()),
+            None => Err(self.trouble(partition, "there is no home folder for its locks")),
+        };
+        match locked {
+            Err(trouble) if self.is_shared() => {
+                log::info!("cache: others that want the same are not waited for: {trouble}");
+                Ok(Some(Flight { _file: None }))
+            }
+            other => other,
+        }
+    }
+
+    /// Who has that lock, for a person.
+    pub(crate) fn holder(&self, partition: &Partition) -> String {
+        let read = || {
+            let (path, own) = self.own(partition)?;
+            let folder = Folder::open(path, Keeping::Private).ok()??;
+            let content = folder.read(&own.lock(), 64).ok()??;
+            std::str::from_utf8(&content).ok()?.trim().parse::<u32>().ok()
+        };
+        read().map_or_else(|| "another process".to_owned(), |id| format!("process {id}"))
+    }
+
+    /// The failure that is remembered for a partition.
+    pub(crate) fn failure(&self, partition: &Partition) -> Option<Failure> {
+        let (path, own) = self.own(partition)?;
+        let folder = Folder::open(path, Keeping::Private).ok()??;
+        Failure::parse(&folder.read(&own.failure(), FAILURE_LIMIT).ok()??)
+    }
+
+    /// Remembers a failure, or forgets the one that is remembered. Where that is not possible, others ask for themselves.
+    pub(crate) fn remember(&self, partition: &Partition, failure: Option<&Failure>) {
+        let Some((path, own)) = self.own(partition) else { return };
+        let Ok(Some(folder)) = Folder::open(path, Keeping::Private) else { return };
+        let _ = match failure {
+            Some(failure) => folder.replace(own.failure(), failure.to_text().as_bytes()),
+            None => folder.remove(&own.failure()),
+        };
+    }
+
+    /// The folder with a partition's tokens, made where it is missing, to change them in.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be made, or others could put files out of it.
+    pub(crate) fn to_change(&self, partition: &Partition) -> Result<(Folder, String), Trouble> {
+        let Some((path, name, keeping)) = self.tokens(partition) else { return Err(self.trouble(partition, "there is no cache")) };
+        Ok((in_place(&path, Folder::create(&path, keeping))?, name))
+    }
+
+    /// Takes the lock that other programs heed on the file; none where one of them has it. Called again after a while,
+    /// `impatient` says that long enough was waited. The partition's own lock is held already.
+    ///
+    /// # Errors
+    ///
+    /// Where the lock's file cannot be made.
+    pub(crate) fn try_writing<'f>(&self, folder: &'f Folder, name: &str, impatient: bool) -> Result<Option<Writing<'f>>, Trouble> {
+        let name = name.to_owned();
+        if !self.is_shared() {
+            return Ok(Some(Writing { folder, name, _lock: None }));
+        }
+        let lock = in_place(&folder.path().join(&name), msal_lock::try_lock(folder, &name, impatient))?;
+        Ok(lock.map(|lock| Writing { folder, name, _lock: Some(lock) }))
+    }
+
+    /// Something that is the matter with it.
+    pub(crate) fn trouble(&self, partition: &Partition, why: &str) -> Trouble {
+        Trouble { path: self.file(partition).unwrap_or_default(), why: why.to_owned() }
+    }
+
+    /// The partitions that there are; the one file that is shared is one.
+    ///
+    /// # Errors
+    ///
+    /// Where the folder cannot be read.
+    pub(crate) fn partitions(&self) -> Result<Vec<Partition>, Trouble> {
+        match &self.place {
+            Place::Folder(path) => {
+                let Some(folder) = in_place(path, Folder::open(path, Keeping::Private))? else { return Ok(Vec::new()) };
+                Ok(in_place(path, folder.names())?.iter().filter_map(|name| Partition::of_file(name)).collect())
+            }
+            Place::File { .. } => Ok(vec![Partition::whole()]),
+            Place::Off | Place::Homeless => Ok(Vec::new()),
+        }
+    }
+
+    /// Removes every file of ours from our folder, whatever it holds, but for the locks.
+    ///
+    /// # Errors
+    ///
+    /// Where one cannot be removed.
+    pub(crate) fn clear_folder(&self) -> Result<(), Trouble> {
+        let Place::Folder(path) = &self.place else { return Ok(()) };
+        let Some(folder) = in_place(path, Folder::open(path, Keeping::Private))? else { return Ok(()) };
+        for name in in_place(path, folder.names())?.iter().filter(|name| Partition::is_cleared(name)) {
+            in_place(&path.join(name), folder.remove(name))?;
+        }
+        Ok(())
+    }
+}
+
+fn try_lock(path: &Path, name: &str) -> Result<Option<Flight>, Trouble> {
+    let folder = in_place(path, Folder::create(path, Keeping::Private))?;
+    loop {
+        let mut file = in_place(&path.join(name), folder.lock_file(name))?;
+        match file.try_lock() {
+            // Somebody may have removed it before it was locked.
+            Ok(()) if !folder.is_at(&file, name) => {}
+            Ok(()) => {
+                // For who waits and wants to say whom for; the lock is one without.
+                let _ = file.set_len(0).and_then(|()| file.write_all(std::process::id().to_string().as_bytes()));
+                return Ok(Some(Flight { _file: Some(file) }));
+            }
+            Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
+            Err(std::fs::TryLockError::Error(error)) => return in_place(&path.join(name), Err(error)),
+        }
+    }
+}
+
+impl Writing<'_> {
+    /// Reads the file again, changes it, and puts it back whole. One that is no cache is moved aside, and a new one begun.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read or written. It is as it was then.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Document<'_>) -> T) -> Result<Changed<T>, Trouble> {
+        let path = self.folder.path().join(&self.name);
+        let content = in_place(&path, self.folder.read(&self.name, LIMIT))?.unwrap_or_default();
+        let (mut document, moved) = match parse(&content) {
+            Ok(document) => (document, None),
+            Err(broken) => {
+                let aside = in_place(&path, self.move_aside())?;
+                (Document::default(), Some((aside, broken)))
+            }
+        };
+        let result = change(&mut document);
+        let text = document.to_text();
+        if text.as_bytes() != &content[..] {
+            in_place(&path, self.folder.replace(&self.name, text.as_bytes()))?;
+        }
+        Ok(Changed { result, moved })
+    }
+
+    /// Puts the file where nobody looks for a cache. One such file is kept.
+    fn move_aside(&self) -> io::Result<PathBuf> {
+        let prefix = format!("{}.corrupt-", self.name);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let aside = format!("{prefix}{now}");
+        for older in self.folder.names()?.iter().filter(|name| name.starts_with(&prefix) && **name != aside) {
+            self.folder.remove(older)?;
+        }
+        self.folder.rename(&self.name, &aside)?;
+        Ok(self.folder.path().join(aside))
+    }
+
+    /// Removes the file, whatever it is.
+    ///
+    /// # Errors
+    ///
+    /// Where that is not possible.
+    pub(crate) fn remove(&self) -> Result<(), Trouble> {
+        in_place(&self.folder.path().join(&self.name), self.folder.remove(&self.name))
+    }
+}
+
+/// Takes a cache's content apart.
+///
+/// # Errors
+///
+/// `Broken`, for what is no cache.
+pub(crate) fn parse(content: &[u8]) -> Result<Document<'_>, Broken> {
+    Document::parse(text(content)?)
+}
+
+/// A cache's content as text.
+///
+/// # Errors
+///
+/// `Broken`, for what is not UTF-8.
+pub(crate) fn text(content: &[u8]) -> Result<&str, Broken> {
+    str::from_utf8(content).map_err(|error| Broken(format!("it is not UTF-8 text, at byte {}", error.valid_up_to())))
+}
+
+/// A file's folder and name.
+pub(crate) fn split(file: &Path) -> Option<(PathBuf, String)> {
+    let name = file.file_name()?.to_str()?.to_owned();
+    Some((file.parent().unwrap_or(Path::new("")).to_owned(), name))
+}
+
+/// Whether the process that a text begins with the id of is there.
+pub(super) fn is_running(who: &str) -> bool {
+    let id = who.split_whitespace().next().and_then(|id| id.parse::<i32>().ok());
+    id.is_some_and(crate::folder::is_running)
+}
+
+fn in_place<T>(path: &Path, result: io::Result<T>) -> Result<T, Trouble> {
+    result.map_err(|error| {
+        let said = error.to_string();
+        Trouble { path: path.to_owned(), why: said.split(" (os error").next().unwrap_or(&said).to_lowercase() }
+    })
+}

@@ -1,0 +1,327 @@
+//! Cache, then network, then cache: the order of events of every command that acquires a token.
+//!
+//! A token that is fresh is handed out at once, and no lock is taken for it. Else one process of all that want the same asks,
+//! and what comes of it, good or bad, is for all of them.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::cache::failure;
+use crate::cache::lookup::{self, Hit, Look, Miss, Now, Wanted};
+use crate::cache::partition::Partition;
+use crate::cache::place::Place;
+use crate::cache::record;
+use crate::cache::store::{self, Flight, Store, Trouble, Writing};
+use crate::cli::input::Limit;
+use crate::entra::token::TokenSet;
+use crate::error::{Error, seconds};
+use crate::folder::Folder;
+use crate::output::format::Source;
+use crate::terminal::Terminal;
+
+/// The longest wait for a process that asks for the same; a request is then made without the cache.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long other programs' locks on a shared file are heeded, as by MSAL's extensions.
+const COURTESY: Duration = Duration::from_secs(5);
+/// How long the wait is before a person is told of it.
+const SILENCE: Duration = Duration::from_secs(2);
+/// How long a renewal may take while there is a token that can be handed out.
+const RENEWAL: Duration = Duration::from_secs(10);
+
+const HOMELESS: &str =
+    "there is no home folder; name a place with XDG_STATE_HOME or --cache FILE, or switch the cache off with --cache none";
+
+/// A request for a token, and the cache that may have it.
+#[derive(Debug)]
+pub(super) struct Cached<'a> {
+    pub(super) store: &'a Store,
+    pub(super) partition: &'a Partition,
+    pub(super) wanted: Wanted<'a>,
+    pub(super) min_ttl: Duration,
+    /// Asked anew, whatever is stored (`--force-refresh`).
+    pub(super) force_refresh: bool,
+    pub(super) terminal: &'a Terminal,
+    /// When the command began.
+    pub(super) began: SystemTime,
+    pub(super) limit: Limit,
+}
+
+/// Tokens, and where they came from.
+pub(super) type Obtained = (TokenSet, Source);
+
+/// How a process that needs a token may go on.
+enum Boarding {
+    /// It asks, for all who wait.
+    Leads(Flight),
+    /// Another got one meanwhile.
+    Served(Hit),
+    /// Another was told why there is none.
+    Failed(Error),
+    /// It asks for itself alone.
+    Alone(String),
+}
+
+impl Cached<'_> {
+    /// What is stored; none where there is no cache. Where it cannot be used, a warning says why, once.
+    pub(super) fn look(&self) -> Option<Look> {
+        let why = match self.store.place() {
+            Place::Off => return None,
+            Place::Homeless => HOMELESS.to_owned(),
+            Place::Folder(_) | Place::File { .. } => match self.read() {
+                Ok(look) => return Some(look),
+                Err(trouble) => trouble.to_string(),
+            },
+        };
+        self.terminal.warn(&format!("tokens are not cached: {why}"));
+        None
+    }
+
+    /// Hands out what is stored, or asks: what `look` found decides. The request's fingerprint tells it from others.
+    ///
+    /// # Errors
+    ///
+    /// What asking gives, or gave another process a moment ago.
+    pub(super) async fn acquire<F>(&self, look: Option<Look>, fingerprint: &str, ask: F) -> Result<Obtained, Error>
+    where
+        F: AsyncFnOnce() -> Result<TokenSet, Error>,
+    {
+        let Some(look) = look else { return Ok((ask().await?, Source::Network)) };
+        if self.force_refresh {
+            let tokens = ask().await?;
+            self.keep_without_flight(&tokens).await;
+            return Ok((tokens, Source::Network));
+        }
+        let aging = match look {
+            Look::Fresh(hit) => return Ok((hit.into(), Source::Cache)),
+            Look::Aging(hit) => Some(hit),
+            Look::Miss(_) => None,
+        };
+        let flight = match self.board(aging.as_ref(), fingerprint).await {
+            Boarding::Leads(flight) => flight,
+            Boarding::Served(hit) => return Ok((hit.into(), Source::Cache)),
+            Boarding::Failed(error) => return self.despite(error, aging),
+            Boarding::Alone(why) => {
+                self.terminal.warn(&format!("the cache was not used: {why}"));
+                return Ok((ask().await?, Source::Network));
+            }
+        };
+        let asked = match &aging {
+            None => ask().await,
+            Some(_) => tokio::time::timeout(RENEWAL, ask()).await.unwrap_or_else(|_| {
+                let doing = format!("renewing the token at {}", self.wanted.authority.host());
+                Err(Error::TimedOut { after: RENEWAL, doing, correlation_id: None })
+            }),
+        };
+        match asked {
+            Ok(tokens) => {
+                self.keep(&tokens).await;
+                self.store.remember(self.partition, None);
+                drop(flight);
+                Ok((tokens, Source::Network))
+            }
+            Err(error) => {
+                if let Some(failure) = failure::of(&error, fingerprint, SystemTime::now()) {
+                    self.store.remember(self.partition, Some(&failure));
+                }
+                drop(flight);
+                self.despite(error, aging)
+            }
+        }
+    }
+
+    /// The token that the platform wanted to be renewed, where it could not be reached for that.
+    fn despite(&self, error: Error, aging: Option<Hit>) -> Result<Obtained, Error> {
+        let is_unreachable = matches!(error, Error::TimedOut { .. } | Error::Transport(_) | Error::Unavailable(_) | Error::Unreadable(_));
+        match aging {
+            Some(hit) if is_unreachable => {
+                let left = hit.lifetime(SystemTime::now()).as_secs();
+                self.terminal.warn(&format!("the cached token, valid for {left} seconds more, could not be renewed: {error}"));
+                Ok((hit.into(), Source::Cache))
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// Waits for the right to ask, or for what another process gets, whichever comes first. Who has a token that is merely to
+    /// be renewed does not wait.
+    async fn board(&self, aging: Option<&Hit>, fingerprint: &str) -> Boarding {
+        let start = Instant::now();
+        let patience = PATIENCE.min(self.limit.deadline.saturating_duration_since(start) / 2);
+        let mut pause = Duration::from_millis(2);
+        let missed = self.store.version(self.partition);
+        let mut version = None;
+        let mut told = false;
+        loop {
+            let flight = match self.store.try_lock(self.partition) {
+                Ok(flight) => flight,
+                Err(trouble) => return Boarding::Alone(trouble.to_string()),
+            };
+            let latest = self.store.version(self.partition);
+            // What was read before the lock was there may have been replaced since.
+            if flight.is_some() || latest != version {
+                match self.read_again((latest != missed).then_some(self.began)) {
+                    Ok(Look::Fresh(hit)) => {
+                        log::info!("cache: another process got the token meanwhile");
+                        return Boarding::Served(hit);
+                    }
+                    Ok(Look::Aging(_) | Look::Miss(_)) => {}
+                    Err(trouble) => return Boarding::Alone(trouble.to_string()),
+                }
+            }
+            version = latest;
+            if let Some(error) = self.remembered(fingerprint) {
+                return Boarding::Failed(error);
+            }
+            match (flight, aging) {
+                (Some(flight), _) => return Boarding::Leads(flight),
+                (None, Some(hit)) => return Boarding::Served(hit.clone()),
+                (None, None) => {}
+            }
+            let waited = start.elapsed();
+            if waited >= patience {
+                return Boarding::Alone(format!(
+                    "{} has asked for the same for {}",
+                    self.store.holder(self.partition),
+                    seconds(Duration::from_secs(waited.as_secs()))
+                ));
+            }
+            if !told && (waited >= SILENCE || log::log_enabled!(log::Level::Info)) {
+                let text = format!("waiting for {}, which asks for the same token", self.store.holder(self.partition));
+                if waited >= SILENCE {
+                    self.terminal.warn(&text);
+                } else {
+                    log::info!("{text}");
+                }
+                told = true;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 3 / 2).min(Duration::from_millis(20));
+        }
+    }
+
+    /// The failure of another process that holds for this request.
+    fn remembered(&self, fingerprint: &str) -> Option<Error> {
+        let now = SystemTime::now();
+        let failure = self.store.failure(self.partition)?;
+        let age = failure.age(now);
+        let error = failure.for_request(fingerprint, self.began, now)?;
+        log::info!("not asked again: this is the answer of {:.1} seconds ago (--force-refresh asks)", age.as_secs_f64());
+        Some(error)
+    }
+
+    /// What is stored now.
+    fn read(&self) -> Result<Look, Trouble> {
+        let look = self.read_again(None)?;
+        if self.force_refresh {
+            log::info!("cache: what it holds is not used (--force-refresh)");
+            return Ok(Look::Miss(Miss::NotLookedAt));
+        }
+        if !log::log_enabled!(log::Level::Info) {
+            return Ok(look);
+        }
+        let place = self.place();
+        match &look {
+            Look::Fresh(hit) => log::info!("cache: hit in {place}: it lives for {} seconds more", hit.lifetime(self.began).as_secs()),
+            Look::Aging(_) => log::info!("cache: hit in {place}: it can be used, and the platform wants it renewed"),
+            Look::Miss(miss) => log::info!("cache: miss in {place}: {miss}"),
+        }
+        Ok(look)
+    }
+
+    /// The same without a word; with a time, a token that was got since is as good as another request would give.
+    fn read_again(&self, enough_since: Option<SystemTime>) -> Result<Look, Trouble> {
+        // MSAL's extensions write in place, so what is read meanwhile is half a file.
+        const ATTEMPTS: u32 = 3;
+        let now = Now { time: SystemTime::now(), enough_since, min_ttl: self.min_ttl };
+        for attempt in 1.. {
+            let Some(content) = self.store.read(self.partition)? else { return Ok(Look::Miss(Miss::NoFile)) };
+            let look = store::text(&content).and_then(|text| lookup::access_token(text, &self.wanted, now));
+            match look {
+                Ok(look) => return Ok(look),
+                Err(_) if self.store.is_shared() && attempt < ATTEMPTS => std::thread::sleep(Duration::from_millis(10)),
+                // It is moved aside, with a warning, when there is something to put in its place.
+                Err(broken) => {
+                    log::info!("cache: {}: {broken}", self.place());
+                    return Ok(Look::Miss(Miss::Broken));
+                }
+            }
+        }
+        Ok(Look::Miss(Miss::Broken))
+    }
+
+    /// Stores a token that was asked for without regard to others.
+    async fn keep_without_flight(&self, tokens: &TokenSet) {
+        let deadline = self.limit.deadline.min(Instant::now() + PATIENCE);
+        match flight(self.store, self.partition, deadline).await {
+            Ok(_flight) => {
+                self.keep(tokens).await;
+                self.store.remember(self.partition, None);
+            }
+            Err(trouble) => self.terminal.warn(&format!("the token is not cached: {trouble}")),
+        }
+    }
+
+    /// Stores a token. Where that is not possible the command goes on, with one warning.
+    async fn keep(&self, tokens: &TokenSet) {
+        if let Err(trouble) = self.store_token(tokens).await {
+            self.terminal.warn(&format!("the token is not cached: {trouble}"));
+        }
+    }
+
+    async fn store_token(&self, tokens: &TokenSet) -> Result<(), Trouble> {
+        let (folder, name) = self.store.to_change(self.partition)?;
+        let writing = writing(self.store, self.partition, (&folder, &name), self.limit.deadline).await?;
+        let changed = writing.change(|document| record::add_access_token(document, &self.wanted, tokens, SystemTime::now()))?;
+        if let Some((aside, broken)) = changed.moved {
+            let aside = crate::redact::foreign(&aside.to_string_lossy());
+            self.terminal
+                .warn(&format!("the cache {} could not be read ({broken}): it is now {aside}, and a new one is begun", self.place()));
+        }
+        match changed.result {
+            true => log::info!("cache: stored in {}", self.place()),
+            false => log::info!("cache: not stored, because nobody knows when the token ends"),
+        }
+        Ok(())
+    }
+
+    fn place(&self) -> String {
+        let file = self.store.file(self.partition).unwrap_or_default();
+        crate::redact::foreign(&file.to_string_lossy())
+    }
+}
+
+/// Waits for a partition's lock.
+///
+/// # Errors
+///
+/// Where it cannot be had by then, with who has it.
+pub(super) async fn flight(store: &Store, partition: &Partition, deadline: Instant) -> Result<Flight, Trouble> {
+    loop {
+        match store.try_lock(partition)? {
+            Some(flight) => return Ok(flight),
+            None if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(10)).await,
+            None => return Err(store.trouble(partition, &format!("{} has its lock", store.holder(partition)))),
+        }
+    }
+}
+
+/// Waits for the lock that other programs heed on a file, in its folder and by its name.
+///
+/// # Errors
+///
+/// Where it cannot be had in time.
+pub(super) async fn writing<'f>(
+    store: &Store,
+    partition: &Partition,
+    (folder, name): (&'f Folder, &str),
+    deadline: Instant,
+) -> Result<Writing<'f>, Trouble> {
+    let start = Instant::now();
+    let deadline = deadline.min(start + 2 * COURTESY);
+    loop {
+        match store.try_writing(folder, name, start.elapsed() >= COURTESY)? {
+            Some(writing) => return Ok(writing),
+            None if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(10)).await,
+            None => return Err(store.trouble(partition, "another program has its lock (the file .lockfile beside it)")),
+        }
+    }
+}
