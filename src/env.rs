@@ -45,6 +45,10 @@ pub(crate) const SSL_CERT_FILE: Variable = Variable("SSL_CERT_FILE");
 /// Folder of PEM files that takes the place of the platform's certificate authorities, as with OpenSSL.
 pub(crate) const SSL_CERT_DIR: Variable = Variable("SSL_CERT_DIR");
 
+/// A refresh token, for `refresh`.
+pub(crate) const ENTRA_TOKEN_REFRESH_TOKEN: Variable = Variable("ENTRA_TOKEN_REFRESH_TOKEN");
+/// The name that a person signs in with (Azure SDKs).
+pub(crate) const AZURE_USERNAME: Variable = Variable("AZURE_USERNAME");
 /// Where tokens are kept: a file, a folder, or `none`.
 pub(crate) const ENTRA_TOKEN_CACHE: Variable = Variable("ENTRA_TOKEN_CACHE");
 /// The folder of what a user's programs keep between runs (XDG Base Directory Specification).

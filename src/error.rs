@@ -21,6 +21,10 @@ pub(crate) enum Error {
         after: Duration,
     },
 
+    /// Nothing that is stored answers: a person has to sign in, or the command must be allowed to ask.
+    #[error("{}", .0.what)]
+    Interaction(UsageError),
+
     /// A state that the code rules out: a bug.
     #[error("{0}")]
     Internal(String),
@@ -36,10 +40,6 @@ pub(crate) enum Error {
     /// The platform understood the request and said no, in the shape of RFC 6749 section 5.2.
     #[error("{}", crate::hint::what(&.0.refusal))]
     Refused(Box<Refused>),
-
-    /// Nothing that is stored answers, and asking is forbidden (`--silent`).
-    #[error("no token is cached that can be used: {0}")]
-    Silent(String),
 
     /// The system refused what every program needs: descriptors, threads, random numbers.
     #[error("{0}")]
@@ -139,6 +139,8 @@ pub(crate) struct Refused {
     pub(crate) client_id: String,
     pub(crate) tenant: String,
     pub(crate) scope: String,
+    /// Whether a refresh token was refused, or an app with what it was to get.
+    pub(crate) is_refresh: bool,
 }
 
 /// A connection that did not come about, or was lost.

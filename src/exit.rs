@@ -27,14 +27,14 @@ pub(crate) fn code(error: &Error) -> u8 {
     match error {
         Error::Cache(_) | Error::Output(_) => OUTPUT,
         Error::Cancelled { .. } => CANCELLED,
+        Error::Interaction(_) => INTERACTION,
         Error::Internal(_) | Error::System(_) => OTHER,
         Error::Interrupted(signal) => SIGNAL + signal.number(),
-        Error::Refused(refused) => match crate::hint::who(&refused.refusal) {
+        Error::Refused(refused) => match crate::hint::who_can_lift(refused) {
             Who::SignIn => INTERACTION,
             Who::Platform => UNAVAILABLE,
             Who::Caller | Who::AppOwner | Who::TenantAdmin => REFUSED,
         },
-        Error::Silent(_) => INTERACTION,
         Error::TimedOut { .. } | Error::Transport(_) | Error::Unavailable(_) | Error::Unreadable(_) => UNAVAILABLE,
         Error::Usage(_) => USAGE,
     }

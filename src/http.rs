@@ -69,6 +69,15 @@ pub(crate) struct Http {
     client: OnceCell<reqwest::Client>,
 }
 
+/// How often a request may reach its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// As often as it takes: the server gives each the same answer.
+    Freely,
+    /// Once. What it carries may be used up by an answer that was lost on the way.
+    Unsent,
+}
+
 /// What a single attempt came to.
 enum Attempt {
     Answered(Answer),
@@ -86,13 +95,13 @@ impl Http {
         &self.masks
     }
 
-    /// Sends a request that may safely be sent more than once, and gives the answer whatever its status. Answers that mean
-    /// "later" and lost connections are tried again, as long as the deadline allows.
+    /// Sends a request, and gives the answer whatever its status. Answers that mean "later" and lost connections are tried again,
+    /// as far as the request may be repeated and the deadline allows.
     ///
     /// # Errors
     ///
     /// `TimedOut`, `Transport` and `Unreadable`.
-    pub(crate) async fn send(&self, request: &http::Request<Zeroizing<Vec<u8>>>) -> Result<Answer, Error> {
+    pub(crate) async fn send(&self, request: &http::Request<Zeroizing<Vec<u8>>>, repeat: Repeat) -> Result<Answer, Error> {
         let host = host(request);
         let mut retries = 0;
         loop {
@@ -100,6 +109,7 @@ impl Http {
             let asked = match &attempt {
                 Attempt::Answered(answer) if !answer.is_busy() => None,
                 Attempt::Answered(answer) => Some(answer.retry_after),
+                Attempt::Lost(transport) if repeat == Repeat::Unsent && transport.kind == TransportKind::Lost => None,
                 Attempt::Lost(_) => Some(None),
             };
             // A server that says "now" to everybody gets everybody at once.

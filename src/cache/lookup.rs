@@ -17,6 +17,8 @@ const TOLERANCE: Duration = Duration::from_mins(1);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted<'a> {
     pub(crate) authority: &'a Authority,
+    /// The id of the authority's tenant, where the authority has a domain for it and somebody asked.
+    pub(crate) tenant_id: Option<&'a str>,
     pub(crate) client_id: &'a str,
     pub(crate) scopes: &'a Scopes,
     /// Hash of the claims that the token is asked for with.
@@ -78,6 +80,8 @@ pub(crate) enum Miss {
     Broken,
     /// There is no token of that app, in that tenant, for that account.
     NoToken,
+    /// There are tokens of another tenant, which may be the same by another name.
+    OtherTenant,
     /// There are tokens for other scopes.
     OtherScopes,
     /// It says that it was stored in the future: the clock has been set back, and its end cannot be believed.
@@ -93,6 +97,7 @@ impl fmt::Display for Miss {
             Miss::NoFile => f.write_str("nothing is stored yet"),
             Miss::Broken => f.write_str("it cannot be read"),
             Miss::NoToken => f.write_str("it holds no such token"),
+            Miss::OtherTenant => f.write_str("its tokens are of other tenants"),
             Miss::OtherScopes => f.write_str("its tokens are for other scopes"),
             Miss::FromTheFuture => f.write_str("its token was stored in the future, or ends too far in it"),
             Miss::TooShort(0) => f.write_str("its token has expired"),
@@ -111,6 +116,9 @@ pub(crate) fn access_token(text: &str, wanted: &Wanted<'_>, now: Now) -> Result<
     let mut miss = Miss::NoToken;
     schema::scan(text, &mut |kind, entry| {
         if kind != Kind::AccessToken || !wanted.is_of(&entry) {
+            if kind == Kind::AccessToken && wanted.is_of_other_tenant(&entry) && usable(&entry, wanted, now).is_ok() {
+                miss = miss.max(Miss::OtherTenant);
+            }
             return;
         }
         match usable(&entry, wanted, now) {
@@ -127,6 +135,61 @@ pub(crate) fn access_token(text: &str, wanted: &Wanted<'_>, now: Now) -> Result<
         scope: entry.target.unwrap_or_default().into_owned(),
     };
     Ok(if is_aging { Look::Aging(hit) } else { Look::Fresh(hit) })
+}
+
+/// A person who has signed in, and what is left of that.
+#[derive(Debug)]
+pub(crate) struct SignIn {
+    pub(crate) home_account_id: String,
+    /// The name to sign in with, where it is known.
+    pub(crate) username: Option<String>,
+    /// Refresh tokens that a client may use: its own, newest first, then those of its family.
+    pub(crate) refresh_tokens: Vec<Secret>,
+}
+
+/// The people who have signed in to a client at a host, or to one of the family that it may belong to.
+///
+/// # Errors
+///
+/// `Broken`, for a text that is no cache.
+pub(crate) fn sign_ins(text: &str, host: &str, client_id: &str) -> Result<Vec<SignIn>, Broken> {
+    let mut tokens: Vec<(bool, u64, Entry<'_>)> = Vec::new();
+    let mut names: Vec<Entry<'_>> = Vec::new();
+    let mut may_be_in_family = true;
+    schema::scan(text, &mut |kind, entry| {
+        let is_ours = entry.client_id.as_deref().is_some_and(|id| is_same_client(id, client_id));
+        if !entry.environment.as_deref().is_some_and(|environment| is_same_environment(environment, host)) {
+            return;
+        }
+        match kind {
+            Kind::RefreshToken if says(&entry.secret) && says(&entry.home_account_id) && (is_ours || says(&entry.family_id)) => {
+                let age = u64::MAX - schema::seconds(&entry.last_modification_time).unwrap_or_default();
+                tokens.push((!is_ours, age, entry));
+            }
+            Kind::Account => names.push(entry),
+            // What the platform said when it was asked last.
+            Kind::AppMetadata if is_ours => may_be_in_family = says(&entry.family_id),
+            _ => {}
+        }
+    })?;
+    tokens.sort_by_key(|(is_familys, age, _)| (*is_familys, *age));
+    let mut found: Vec<SignIn> = Vec::new();
+    for (_, _, entry) in tokens.into_iter().filter(|(is_familys, ..)| !is_familys || may_be_in_family) {
+        let home_account_id = entry.home_account_id.unwrap_or_default().into_owned();
+        let refresh_token = Secret::new(entry.secret.unwrap_or_default().into_owned());
+        if let Some(known) = found.iter_mut().find(|known| known.home_account_id == home_account_id) {
+            known.refresh_tokens.push(refresh_token);
+            continue;
+        }
+        let account = names.iter().find(|account| account.home_account_id.as_deref() == Some(&home_account_id));
+        let username = account.and_then(|account| account.username.as_deref()).filter(|name| !name.is_empty()).map(str::to_owned);
+        found.push(SignIn { home_account_id, username, refresh_tokens: vec![refresh_token] });
+    }
+    Ok(found)
+}
+
+fn says(text: &Text<'_>) -> bool {
+    text.as_deref().is_some_and(|text| !text.is_empty())
 }
 
 /// When an entry's token ends, if it can be handed out.
@@ -153,6 +216,20 @@ fn usable(entry: &Entry<'_>, wanted: &Wanted<'_>, now: Now) -> Result<u64, Miss>
 }
 
 impl Wanted<'_> {
+    /// Whether an entry would be what is wanted if its tenant were, which is stored by its id and was asked for by a domain.
+    fn is_of_other_tenant(&self, entry: &Entry<'_>) -> bool {
+        let is_domain = self.tenant_id.is_none() && self.authority.tenant().is_some_and(|tenant| uuid::Uuid::try_parse(tenant).is_err());
+        let is_id = || entry.realm.as_deref().is_some_and(|realm| uuid::Uuid::try_parse(realm).is_ok());
+        is_domain && is_id() && Wanted { tenant_id: entry.realm.as_deref(), ..*self }.is_of(entry)
+    }
+
+    /// Whether a refresh token is the one that the client has for the account.
+    pub(super) fn is_refreshed_by(&self, entry: &Entry<'_>) -> bool {
+        is_same(&entry.home_account_id, self.home_account_id)
+            && entry.client_id.as_deref().is_some_and(|id| is_same_client(id, self.client_id))
+            && entry.environment.as_deref().is_some_and(|environment| is_same_environment(environment, self.authority.host()))
+    }
+
     /// Whether an access token is one of the same app, for the same account, asked for in the same way; scopes aside.
     pub(super) fn is_of(&self, entry: &Entry<'_>) -> bool {
         let is_plain = entry.bound_to.is_none()
@@ -162,7 +239,7 @@ impl Wanted<'_> {
             && entry.client_id.as_deref().is_some_and(|id| is_same_client(id, self.client_id))
             && is_same(&entry.home_account_id, self.home_account_id)
             && entry.claims_hash.as_deref().filter(|hash| !hash.is_empty()) == self.claims_hash
-            && is_from(entry, self.authority)
+            && is_from(entry, self.authority, self.tenant_id)
     }
 }
 
@@ -188,7 +265,7 @@ pub(super) fn is_same_environment(environment: &str, host: &str) -> bool {
 
 /// Whether an entry comes from an authority: from its host by any of its names, and from its tenant. `common` and the like are
 /// tenants of their own, which never stand for another.
-fn is_from(entry: &Entry<'_>, authority: &Authority) -> bool {
+fn is_from(entry: &Entry<'_>, authority: &Authority, tenant_id: Option<&str>) -> bool {
     if !entry.environment.as_deref().is_some_and(|environment| is_same_environment(environment, authority.host())) {
         return false;
     }
@@ -197,7 +274,7 @@ fn is_from(entry: &Entry<'_>, authority: &Authority) -> bool {
         Some(own) if own.eq_ignore_ascii_case(address.as_str()) => true,
         // The field names port and path, which `environment` and `realm` do not.
         Some(_) if Cloud::of_login_host(authority.host()).is_none() => false,
-        _ => authority.realm().is_some_and(|realm| is_same(&entry.realm, Some(realm))),
+        _ => tenant_id.or(authority.realm()).is_some_and(|realm| is_same(&entry.realm, Some(realm))),
     }
 }
 

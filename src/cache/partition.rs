@@ -41,6 +41,21 @@ impl Partition {
         Partition(format!("app-{}", &digest[..32]))
     }
 
+    /// The tokens that a client has for an account, of whatever tenant.
+    pub(crate) fn of_person(authority: &Authority, client_id: &str, home_account_id: &str) -> Partition {
+        let host = Cloud::of_login_host(authority.host()).map_or_else(
+            || if authority.has_tenants() { authority.origin().to_owned() } else { authority.address().to_string() },
+            |cloud| cloud.login_host().to_owned(),
+        );
+        let digest = crypto::digest(["user", &host, client_id, home_account_id]);
+        Partition(format!("user-{}", &digest[..32]))
+    }
+
+    /// Whether it is an account's.
+    pub(crate) fn is_of_person(&self) -> bool {
+        self.0.starts_with("user-")
+    }
+
     /// The same within a file that is shared with other programs, where locks and failures are ours alone.
     pub(crate) fn within(&self, file: &str) -> Partition {
         Partition(format!("in-{}", &crypto::digest([file, &self.0])[..32]))
@@ -67,7 +82,7 @@ impl Partition {
     pub(crate) fn of_file(name: &str) -> Option<Partition> {
         let name = name.strip_suffix(TOKENS)?;
         let (kind, digest) = name.split_once('-')?;
-        let is_ours = kind == "app" && digest.len() == 32 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_ours = matches!(kind, "app" | "user") && digest.len() == 32 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_ours.then(|| Partition(name.to_owned()))
     }
 
@@ -76,7 +91,7 @@ impl Partition {
     pub(crate) fn is_cleared(name: &str) -> bool {
         let name = name.strip_prefix('.').unwrap_or(name);
         let ours = |kind: &str| name.strip_prefix(kind).is_some_and(|rest| rest.as_bytes().first().is_some_and(u8::is_ascii_hexdigit));
-        (ours("app-") || ours("in-")) && !name.ends_with(LOCK)
+        ["app-", "user-", "in-"].into_iter().any(ours) && !name.ends_with(LOCK)
     }
 }
 

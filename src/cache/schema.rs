@@ -359,6 +359,25 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// Changes the fields of the entries that a condition holds for; the others of theirs stay.
+    pub(crate) fn edit(
+        &mut self,
+        kind: Kind,
+        condition: impl Fn(&Entry<'_>) -> bool,
+        change: impl Fn(&mut serde_json::Map<String, serde_json::Value>),
+    ) {
+        for (_, section) in &mut self.sections {
+            let Section::Known(known, members) = section else { continue };
+            for (_, json) in members.iter_mut().filter(|_| *known == kind) {
+                let Ok(mut fields) = serde_json::from_str(json.text()) else { continue };
+                if serde_json::from_str(json.text()).is_ok_and(|entry| condition(&entry)) {
+                    change(&mut fields);
+                    *json = Json::New(Zeroizing::new(serde_json::Value::Object(fields).to_string()));
+                }
+            }
+        }
+    }
+
     /// The JSON of the entry under a key.
     pub(crate) fn get(&self, kind: Kind, key: &str) -> Option<&str> {
         let members = self.sections.iter().filter_map(|(_, section)| match section {

@@ -20,6 +20,7 @@ pub(crate) struct Cli {
 #[derive(Debug)]
 pub(crate) enum Action {
     ClientCreds(Box<ClientCreds>),
+    Refresh(Box<Refresh>),
     Cache(Cache),
 }
 
@@ -71,6 +72,32 @@ pub(crate) struct ClientCreds {
     pub(crate) client: Client,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// Get new tokens for a person who has signed in
+#[derive(Args, Debug)]
+pub(crate) struct Refresh {
+    /// JSON file with the parameters, or - for standard input
+    #[arg(value_name = "PARAMETERS.json")]
+    pub(crate) parameters: Option<PathBuf>,
+    #[command(flatten)]
+    client: Client,
+    #[command(flatten)]
+    person: Person,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Settings about the person that the parameters file and the environment can give as well.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Person")]
+struct Person {
+    /// File that holds a refresh token, or - for standard input; without one the cache is to have it
+    #[arg(long, value_name = "PATH")]
+    refresh_token_file: Option<PathBuf>,
+    /// Name that the person signs in with, where several have
+    #[arg(long, value_name = "NAME", value_parser = text)]
+    username: Option<String>,
 }
 
 /// Settings that the parameters file and the environment can give as well.
@@ -226,6 +253,14 @@ Examples:
   entra-token client-creds p.json -o curl | curl -K - https://api.example/v1
 ";
 
+const REFRESH_EXAMPLES: &str = "\
+Examples:
+  entra-token refresh parameters.json -o json --out-file tokens.json
+  entra-token refresh --client-id 04b07795-8ddb-461a-bbee-02f9e1bf7b46 \\
+    --cache ~/.azure/msal_token_cache.json --resource databricks
+                                              (who is signed in by az login)
+";
+
 /// The tree of commands. The options of each are built when it is chosen, not before.
 pub(crate) fn command() -> Command {
     // `augment_args` takes the type's documentation for the command's, so ours comes after.
@@ -240,6 +275,12 @@ pub(crate) fn command() -> Command {
                 .about("Get a token for the app itself, with its client secret")
                 .after_help(EXAMPLES)
                 .defer(|command| with_common(ClientCreds::augment_args(command))),
+        )
+        .subcommand(
+            Command::new("refresh")
+                .about("Get new tokens for a person who has signed in")
+                .after_help(REFRESH_EXAMPLES)
+                .defer(|command| with_common(Refresh::augment_args(command))),
         )
         .subcommand(Command::new("cache").about("See and forget the tokens that are kept").defer(|command| {
             let command = Cache::augment_subcommands(command).mut_subcommands(|command| command.defer(with_common));
@@ -263,6 +304,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, cla
     let (name, chosen) = matches.subcommand().ok_or_else(|| clap::Error::new(clap::error::ErrorKind::MissingSubcommand))?;
     let action = match name {
         "client-creds" => Action::ClientCreds(Box::new(ClientCreds::from_arg_matches(chosen)?)),
+        "refresh" => Action::Refresh(Box::new(Refresh::from_arg_matches(chosen)?)),
         "cache" => Action::Cache(Cache::from_arg_matches(chosen)?),
         _ => return Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand)),
     };
@@ -340,6 +382,19 @@ impl Client {
             resource: text(&self.resource, "--resource"),
             claims: text(&self.claims, "--claims"),
             credentials: credential.into_iter().collect(),
+            ..Layer::default()
+        }
+    }
+}
+
+impl Refresh {
+    /// The flags as one of the places where settings come from.
+    pub(crate) fn layer(&self) -> Layer {
+        let token = self.person.refresh_token_file.clone().map(SecretSource::file);
+        Layer {
+            refresh_token: token.map(|value| Given { value, from: Origin::Flag("--refresh-token-file") }),
+            username: self.person.username.clone().map(|value| Given { value, from: Origin::Flag("--username") }),
+            ..self.client.layer()
         }
     }
 }

@@ -72,6 +72,8 @@ pub(crate) struct Layer {
     pub(crate) scope: Option<Given<Vec<String>>>,
     pub(crate) resource: Option<Given<String>>,
     pub(crate) claims: Option<Given<String>>,
+    pub(crate) refresh_token: Option<Given<SecretSource>>,
+    pub(crate) username: Option<Given<String>>,
     /// Every kind that is given there.
     pub(crate) credentials: Vec<Given<Credential>>,
 }
@@ -80,8 +82,11 @@ pub(crate) struct Layer {
 impl Layer {
     pub(crate) fn of_environment(environment: &Env) -> Result<Layer, UsageError> {
         let first = |variables: &[Variable]| first_set(environment, variables);
-        let secret =
-            |given: Given<String>| Given { value: Credential::Secret(SecretSource::Literal(Secret::new(given.value))), from: given.from };
+        let literal = |given: Given<String>| Given { value: SecretSource::Literal(Secret::new(given.value)), from: given.from };
+        let secret = |given: Given<String>| {
+            let Given { value, from } = literal(given);
+            Given { value: Credential::Secret(value), from }
+        };
         let unsupported = |given: Given<String>, what| Given { value: Credential::Unsupported(what), from: given.from };
         let secret = first(&[env::AZURE_CLIENT_SECRET, env::ARM_CLIENT_SECRET])?.map(secret);
         let certificate = first(&[env::AZURE_CLIENT_CERTIFICATE_PATH, env::ARM_CLIENT_CERTIFICATE_PATH])?;
@@ -95,6 +100,8 @@ impl Layer {
             tenant: first(&[env::AZURE_TENANT_ID, env::ARM_TENANT_ID])?,
             cloud: first(&[env::ARM_ENVIRONMENT])?,
             client_id: first(&[env::AZURE_CLIENT_ID, env::ARM_CLIENT_ID])?,
+            refresh_token: first(&[env::ENTRA_TOKEN_REFRESH_TOKEN])?.map(literal),
+            username: first(&[env::AZURE_USERNAME])?,
             credentials: credential.into_iter().collect(),
             ..Layer::default()
         })

@@ -66,7 +66,7 @@ const OTHER_CREDENTIALS: &[(&str, &str)] =
     &[("private_key_file", "a certificate"), ("certificate_file", "a certificate"), ("client_assertion", "a federated assertion")];
 
 /// Keys of other flows whose values are secrets.
-const OTHER_SECRETS: &[&str] = &["client_assertion", "passphrase", "password", "refresh_token", "user_assertion"];
+const OTHER_SECRETS: &[&str] = &["client_assertion", "passphrase", "password", "user_assertion"];
 
 /// A file's text, and what errors call it.
 struct Document<'a> {
@@ -169,6 +169,12 @@ impl<'a> Document<'a> {
                 let secret = self.secret(property)?;
                 parameters.holds_secret |= matches!(secret, SecretSource::Literal(_));
                 layer.credentials.push(self.given(property, Credential::Secret(secret)));
+            }
+            "username" => layer.username = text()?,
+            "refresh_token" => {
+                let token = self.secret(property)?;
+                parameters.holds_secret |= matches!(token, SecretSource::Literal(_));
+                layer.refresh_token = Some(self.given(property, token));
             }
             "client_credential" => {
                 let credential = self.client_credential(property)?;

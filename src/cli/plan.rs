@@ -12,29 +12,45 @@ use crate::entra::resource::{self, Resource};
 use crate::entra::scope::{self, Scopes};
 use crate::error::UsageError;
 
-/// What a command that acquires an app's token is to do.
+/// Whose token it is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// The app's own.
+    App,
+    /// A person's, whom the app acts for.
+    Person,
+}
+
+/// What a command that acquires a token is to do.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) authority: Authority,
     pub(crate) client_id: String,
     pub(crate) scopes: Scopes,
     pub(crate) claims: Option<String>,
-    /// Where the client's secret is; `None` where it was not given, so that it is to be asked for.
+    /// Where the client's secret is; `None` where it was not given.
     pub(crate) secret: Option<Given<SecretSource>>,
+    /// Where a person's refresh token is; `None` where the cache is to have one.
+    pub(crate) refresh_token: Option<Given<SecretSource>>,
+    /// The person meant, by the name to sign in with.
+    pub(crate) username: Option<Given<String>>,
     /// Where each setting came from, as sentences for `-v`.
     pub(crate) origins: Vec<String>,
 }
 
-/// Resolves the settings of a client credentials request.
+/// Resolves the settings of a request.
 ///
 /// # Errors
 ///
 /// When something is missing, contradictory or cannot be right; each names the setting and its place.
-pub(crate) fn plan(flags: &Layer, file: &Layer, environment: &Layer) -> Result<Plan, UsageError> {
+pub(crate) fn plan(subject: Subject, flags: &Layer, file: &Layer, environment: &Layer) -> Result<Plan, UsageError> {
     let layers = [flags, file, environment];
     let credential = credential(layers)?;
     let client_id = layers.iter().find_map(|layer| layer.client_id.as_ref());
-    let authority = authority(layers)?;
+    let mut authority = authority(layers)?;
+    if subject == Subject::Person {
+        authority = authority.or(home_tenant(layers)?);
+    }
     let audience = audience(layers)?;
     report_missing(authority.as_ref(), client_id, audience.as_ref())?;
     let (Some(authority), Some(client_id), Some(audience)) = (authority, client_id, audience) else {
@@ -43,7 +59,10 @@ pub(crate) fn plan(flags: &Layer, file: &Layer, environment: &Layer) -> Result<P
     check_placeholder("client id", client_id)?;
     check_client_id(client_id)?;
     let scopes = scopes(&audience, &authority.value)?;
-    check_tenant(&authority)?;
+    if subject == Subject::App {
+        check_app_scopes(&scopes, &authority.value, audience.from())?;
+        check_tenant(&authority)?;
+    }
     let claims = layers.iter().find_map(|layer| layer.claims.as_ref());
     if let Some(claims) = claims {
         check_claims(claims)?;
@@ -61,6 +80,8 @@ pub(crate) fn plan(flags: &Layer, file: &Layer, environment: &Layer) -> Result<P
         scopes,
         claims: claims.map(|given| given.value.clone()),
         secret: credential,
+        refresh_token: layers.iter().find_map(|layer| layer.refresh_token.clone()),
+        username: layers.iter().find_map(|layer| layer.username.clone()),
         origins,
     })
 }
@@ -111,6 +132,14 @@ fn authority(layers: [&Layer; 3]) -> Result<Option<Resolved>, UsageError> {
     };
     let origins = if tenant.from == from { from } else { format!("{from}, and the tenant from {}", tenant.from) };
     Ok(Some(Resolved { value: base.with_tenant(&tenant.value), origins, tenant_from: Some(tenant.from) }))
+}
+
+/// Where people of any tenant sign in, for those who name none: the person's own tenant is the one that counts.
+fn home_tenant(layers: [&Layer; 3]) -> Result<Option<Resolved>, UsageError> {
+    const ANY_ORGANIZATION: &str = "organizations";
+    let base = base(layers)?;
+    let (value, from) = base.map_or((Authority::of_cloud(Cloud::Public), "the public cloud".to_owned()), |(_, base, from)| (base, from));
+    Ok(Some(Resolved { value: value.with_tenant(ANY_ORGANIZATION), origins: format!("{from}, for any organization"), tenant_from: None }))
 }
 
 /// The unit's place (an index into the layers), what it says without another setting's tenant, and its name for messages.
@@ -284,13 +313,17 @@ fn scopes(audience: &Audience<'_>, authority: &Authority) -> Result<Scopes, Usag
                 .fix("use printable ASCII without quotes and backslashes"));
         }
     }
-    let scopes = Scopes::new(given.value.iter().cloned());
+    Ok(Scopes::new(given.value.iter().cloned()))
+}
+
+/// Refuses scopes that an app cannot ask for by itself.
+fn check_app_scopes(scopes: &Scopes, authority: &Authority, from: &Origin) -> Result<(), UsageError> {
     // What `/.default` means is Entra's own; other providers have scopes of their own making.
     if matches!(authority.kind(), Kind::AdFs | Kind::Oidc) {
-        return Ok(scopes);
+        return Ok(());
     }
     if let Some(bad) = scopes.not_default() {
-        let error = UsageError::new(format!("the scope {bad} of {} does not end in /.default", given.from)).why(
+        let error = UsageError::new(format!("the scope {bad} of {from} does not end in /.default")).why(
             "an app's own token carries the permissions granted to the app beforehand, and RESOURCE/.default asks for them (AADSTS1002012)",
         );
         return Err(if resource::is_well_known(bad) {
@@ -300,11 +333,11 @@ fn scopes(audience: &Audience<'_>, authority: &Authority) -> Result<Scopes, Usag
         });
     }
     if let Some((one, other)) = scopes.two_resources() {
-        return Err(UsageError::new(format!("the scopes of {} are for two resources: {one} and {other}", given.from))
+        return Err(UsageError::new(format!("the scopes of {from} are for two resources: {one} and {other}"))
             .why("a token is for one resource (AADSTS28000)")
             .fix("ask for one, and run the command again for the other"));
     }
-    Ok(scopes)
+    Ok(())
 }
 
 fn resource_scope(given: &Given<String>, cloud: Cloud) -> Result<String, UsageError> {

@@ -20,7 +20,7 @@ fn text(flag: &'static str, value: &str) -> Given<String> {
 fn resolve(flags: &Layer, file: &str, environment: &[(&'static str, &'static str)]) -> Result<Plan, UsageError> {
     let file = parameters::parse("p.json", &format!("{{{file}}}"), Path::new(""))?;
     let environment = Env::Fixed(environment.iter().copied().collect::<HashMap<_, _>>());
-    plan(flags, &file.layer, &Layer::of_environment(&environment)?)
+    plan(Subject::App, flags, &file.layer, &Layer::of_environment(&environment)?)
 }
 
 /// The token endpoint (or the OpenID document), the client id and the scope that a call comes to.

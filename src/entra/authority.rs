@@ -167,6 +167,11 @@ impl Authority {
         self.tenant.as_deref()
     }
 
+    /// Scheme, host and port, with a slash behind.
+    pub(crate) fn origin(&self) -> &str {
+        self.origin.as_str()
+    }
+
     /// What stands for the tenant in MSAL's cache: the first part of the path, which is `adfs` for AD FS. None for providers
     /// whose path says nothing about tenants.
     pub(crate) fn realm(&self) -> Option<&str> {

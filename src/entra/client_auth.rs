@@ -3,8 +3,10 @@
 use crate::secret::Secret;
 
 /// The client's proof of its identity.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum ClientAuth {
+    /// None: a public client, which cannot keep a secret (RFC 6749 section 2.1).
+    Public,
     /// `client_secret` in the body, as every MSAL sends it (RFC 6749 section 2.3.1).
     Secret(Secret),
 }

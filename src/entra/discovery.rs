@@ -43,6 +43,12 @@ pub(crate) fn token_endpoint(reply: &Reply, authority: &Authority) -> Result<Url
     Ok(endpoint)
 }
 
+/// The tenant's id in the address of a token endpoint.
+pub(crate) fn tenant_in(endpoint: &Url) -> Option<String> {
+    let first = endpoint.path_segments()?.next()?;
+    uuid::Uuid::try_parse(first).ok().map(|id| id.to_string())
+}
+
 /// Whether an issuer can be that of an authority: on its origin, or one of Microsoft's own (regional hosts and Entra
 /// External ID included), which stand behind custom domains.
 fn may_issue(authority: &Authority, issuer: &Url) -> bool {

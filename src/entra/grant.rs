@@ -7,12 +7,15 @@ use zeroize::Zeroizing;
 
 use super::client_auth::ClientAuth;
 use super::scope::Scopes;
+use crate::secret::Secret;
 
 /// What is exchanged for a token (RFC 6749 section 1.3).
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Grant {
+pub(crate) enum Grant<'a> {
     /// The client's own identity (RFC 6749 section 4.4).
     ClientCredentials,
+    /// What a person's sign-in left behind (RFC 6749 section 6).
+    RefreshToken(&'a Secret),
 }
 
 /// Everything that a token request says.
@@ -21,7 +24,7 @@ pub(crate) struct TokenRequest<'a> {
     pub(crate) endpoint: &'a Url,
     pub(crate) client_id: &'a str,
     pub(crate) auth: &'a ClientAuth,
-    pub(crate) grant: Grant,
+    pub(crate) grant: Grant<'a>,
     pub(crate) scopes: &'a Scopes,
     /// A claims request, as JSON (OpenID Connect Core section 5.5).
     pub(crate) claims: Option<&'a str>,
@@ -44,10 +47,12 @@ impl TokenRequest<'_> {
         let mut form = url::form_urlencoded::Serializer::new(String::with_capacity(8192));
         form.append_pair("client_id", self.client_id).append_pair("scope", &self.scopes.to_string());
         match self.auth {
-            ClientAuth::Secret(secret) => form.append_pair("client_secret", secret.expose()),
-        };
+            ClientAuth::Public => {}
+            ClientAuth::Secret(secret) => drop(form.append_pair("client_secret", secret.expose())),
+        }
         match self.grant {
             Grant::ClientCredentials => form.append_pair("grant_type", "client_credentials"),
+            Grant::RefreshToken(token) => form.append_pair("grant_type", "refresh_token").append_pair("refresh_token", token.expose()),
         };
         form.append_pair("client_info", "1");
         if let Some(claims) = self.claims {
@@ -83,7 +88,6 @@ fn request(method: &http::Method, url: &Url, request_id: Uuid, body: Zeroizing<V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
 
     #[test]
     fn client_credentials_with_a_secret_byte_for_byte() {
@@ -109,6 +113,28 @@ mod tests {
              &grant_type=client_credentials\
              &client_info=1\
              &claims=%7B%7D"
+        );
+    }
+
+    #[test]
+    fn a_refresh_token_of_a_public_client_byte_for_byte() {
+        let request = TokenRequest {
+            endpoint: &Url::parse("https://login.microsoftonline.com/organizations/oauth2/v2.0/token").unwrap(),
+            client_id: "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+            auth: &ClientAuth::Public,
+            grant: Grant::RefreshToken(&Secret::new("1.AXs-_/+".to_owned())),
+            scopes: &Scopes::new(["https://vault.azure.net/.default".to_owned()]).with_reserved(),
+            claims: None,
+            request_id: Uuid::nil(),
+        }
+        .to_http();
+        assert_eq!(
+            String::from_utf8_lossy(request.body()),
+            "client_id=04b07795-8ddb-461a-bbee-02f9e1bf7b46\
+             &scope=https%3A%2F%2Fvault.azure.net%2F.default+offline_access+openid+profile\
+             &grant_type=refresh_token\
+             &refresh_token=1.AXs-_%2F%2B\
+             &client_info=1"
         );
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod client_auth;
 pub(crate) mod cloud;
 pub(crate) mod discovery;
 pub(crate) mod grant;
+pub(crate) mod person;
 pub(crate) mod refusal;
 pub(crate) mod reply;
 pub(crate) mod resource;

@@ -18,6 +18,13 @@ impl Scopes {
         Scopes(scopes)
     }
 
+    /// These and the scopes about the person that every sign-in asks for, so that the answer says who it is and brings a new
+    /// refresh token.
+    pub(crate) fn with_reserved(&self) -> Scopes {
+        let sign_in = ["offline_access", "openid", "profile"].map(str::to_owned);
+        Scopes::new(self.0.iter().cloned().chain(sign_in))
+    }
+
     /// The first scope that cannot be asked for with client credentials: one that does not end in `/.default`
     /// (AADSTS1002012).
     pub(crate) fn not_default(&self) -> Option<&str> {

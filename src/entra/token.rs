@@ -3,12 +3,9 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::{self, Deserializer, Visitor};
 
-use zeroize::Zeroizing;
-
+use super::person::{self, Person};
 use super::refusal::{self, Refusal};
 use super::reply::Reply;
 use crate::secret::Secret;
@@ -23,6 +20,14 @@ pub(crate) struct TokenSet {
     pub(crate) extended_expires_at: Option<SystemTime>,
     /// From when on the platform wants the access token renewed (`refresh_in`).
     pub(crate) refresh_at: Option<SystemTime>,
+    /// What gets the next access token (RFC 6749 section 6).
+    pub(crate) refresh_token: Option<Secret>,
+    /// Who signed in, as a JWT (OpenID Connect Core section 2).
+    pub(crate) id_token: Option<Secret>,
+    /// Who signed in, for the cache.
+    pub(crate) person: Option<Person>,
+    /// The family of clients that may use each other's refresh tokens (`foci`).
+    pub(crate) family: Option<String>,
     /// The scopes that were granted, where the platform names them; else they are those that were asked for.
     pub(crate) scope: Option<String>,
 }
@@ -30,7 +35,17 @@ pub(crate) struct TokenSet {
 impl TokenSet {
     /// An access token of which nothing more is known.
     pub(crate) fn new(access_token: Secret) -> TokenSet {
-        TokenSet { access_token, expires_at: None, extended_expires_at: None, refresh_at: None, scope: None }
+        TokenSet {
+            access_token,
+            expires_at: None,
+            extended_expires_at: None,
+            refresh_at: None,
+            refresh_token: None,
+            id_token: None,
+            person: None,
+            family: None,
+            scope: None,
+        }
     }
 
     /// The tenant that issued the access token, where it says so in its claims, as Entra's do. Resources alone are to read
@@ -40,9 +55,7 @@ impl TokenSet {
         struct Claims {
             tid: String,
         }
-        let payload = self.access_token.expose().split('.').nth(1)?;
-        let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?);
-        let claims: Claims = serde_json::from_slice(&claims).ok()?;
+        let claims: Claims = person::claims(self.access_token.expose())?;
         uuid::Uuid::try_parse(&claims.tid).ok().map(|id| id.to_string())
     }
 }
@@ -71,6 +84,14 @@ struct Body {
     ext_expires_in: Option<f64>,
     #[serde(default, deserialize_with = "lifetime")]
     refresh_in: Option<f64>,
+    #[serde(default)]
+    refresh_token: Option<String>,
+    #[serde(default)]
+    id_token: Option<String>,
+    #[serde(default)]
+    client_info: Option<String>,
+    #[serde(default)]
+    foci: Option<String>,
     #[serde(default)]
     scope: Option<String>,
 }
@@ -108,6 +129,10 @@ fn read(reply: &Reply) -> Result<TokenSet, String> {
         expires_at: end(body.expires_in),
         extended_expires_at: end(body.ext_expires_in),
         refresh_at: end(body.refresh_in),
+        person: person::person(body.client_info.as_deref(), body.id_token.as_deref()),
+        refresh_token: body.refresh_token.filter(|token| !token.is_empty()).map(Secret::new),
+        id_token: body.id_token.filter(|token| !token.is_empty()).map(Secret::new),
+        family: body.foci.filter(|family| !family.is_empty()),
         scope: body.scope.filter(|scope| !scope.is_empty()),
     })
 }

@@ -12,7 +12,7 @@ use crate::entra::reply::Reply;
 use crate::entra::scope::Scopes;
 use crate::entra::token::{self, ReplyError, TokenSet};
 use crate::error::{Error, Refused, Unavailable, Unreadable};
-use crate::http::{Answer, Http};
+use crate::http::{Answer, Http, Repeat};
 use crate::redact;
 
 /// One acquisition: the network, who asks for what, and the id that the platform's logs know it by.
@@ -22,6 +22,8 @@ pub(super) struct Exchange<'a> {
     pub(super) client_id: &'a str,
     pub(super) scopes: &'a Scopes,
     pub(super) request_id: Uuid,
+    /// What the person's sign-in left behind is what is exchanged.
+    pub(super) is_refresh: bool,
 }
 
 impl<'a> Exchange<'a> {
@@ -31,7 +33,15 @@ impl<'a> Exchange<'a> {
     pub(super) fn new(http: &'a Http, authority: &'a Authority, client_id: &'a str, scopes: &'a Scopes) -> Result<Exchange<'a>, Error> {
         let request_id = crypto::random_id().map_err(|error| Error::System(error.to_string()))?;
         log::info!("client-request-id {request_id}");
-        Ok(Exchange { http, authority, client_id, scopes, request_id })
+        Ok(Exchange { http, authority, client_id, scopes, request_id, is_refresh: false })
+    }
+
+    /// The id of the authority's tenant, which its OpenID document tells; none where it does not.
+    pub(super) async fn tenant_id(&self) -> Result<Option<String>, Error> {
+        let document = self.authority.openid_document();
+        log::info!("asking {document} for the tenant's id");
+        let reply = self.send(&grant::document_request(&document, self.request_id), Repeat::Freely).await?;
+        Ok(discovery::token_endpoint(&reply, self.authority).ok().and_then(|endpoint| discovery::tenant_in(&endpoint)))
     }
 
     /// The token endpoint: built where the kind of authority allows it, else asked for.
@@ -41,7 +51,7 @@ impl<'a> Exchange<'a> {
         }
         let document = self.authority.openid_document();
         log::info!("asking {document} where the token endpoint is");
-        let reply = self.send(&grant::document_request(&document, self.request_id)).await?;
+        let reply = self.send(&grant::document_request(&document, self.request_id), Repeat::Freely).await?;
         if let Some(refusal) = refusal::refusal(&reply) {
             return Err(self.refused(refusal));
         }
@@ -55,7 +65,7 @@ impl<'a> Exchange<'a> {
     /// Sends a token request and reads the tokens from the reply.
     pub(super) async fn tokens(&self, endpoint: &Url, request: &Request) -> Result<TokenSet, Error> {
         log::info!("asking {} for a token", redact::foreign(endpoint.as_str()));
-        let reply = self.send(request).await?;
+        let reply = self.send(request, if self.is_refresh { Repeat::Unsent } else { Repeat::Freely }).await?;
         token::tokens(&reply).map_err(|error| match error {
             ReplyError::Refused(refusal) => self.refused(*refusal),
             ReplyError::Unreadable(what) => {
@@ -69,8 +79,8 @@ impl<'a> Exchange<'a> {
         })
     }
 
-    async fn send(&self, request: &Request) -> Result<Reply, Error> {
-        let answer = self.http.send(request).await.map_err(|error| self.with_id(error))?;
+    async fn send(&self, request: &Request, repeat: Repeat) -> Result<Reply, Error> {
+        let answer = self.http.send(request, repeat).await.map_err(|error| self.with_id(error))?;
         let busy = answer.is_busy();
         let Answer { status, retry_after, body, received_at } = answer;
         let reply = Reply { status, body, received_at };
@@ -100,6 +110,7 @@ impl<'a> Exchange<'a> {
             client_id: self.client_id.to_owned(),
             tenant: self.authority.tenant().unwrap_or_else(|| self.authority.host()).to_owned(),
             scope: self.scopes.to_string(),
+            is_refresh: self.is_refresh,
         }))
     }
 

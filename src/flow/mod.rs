@@ -2,3 +2,4 @@
 
 pub(crate) mod client_creds;
 mod exchange;
+pub(crate) mod refresh;

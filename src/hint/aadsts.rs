@@ -1535,7 +1535,7 @@ mod tests {
     const PLACEHOLDERS: &[&str] = &["authority", "client_id", "tenant", "scope"];
 
     /// The commands that this build has.
-    const COMMANDS: &[&str] = &["client-creds"];
+    const COMMANDS: &[&str] = &["cache", "client-creds", "refresh"];
 
     const OPTIONS: &[&str] = &["--authority", "--client-id", "--cloud", "--resource", "--scope", "--secret-file", "--tenant-id"];
 

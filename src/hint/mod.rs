@@ -69,6 +69,14 @@ pub(crate) fn who(refusal: &Refusal) -> Who {
     }
 }
 
+/// Who can lift a refusal of what was asked for: a refresh token that is not taken any more is got anew by signing in.
+pub(crate) fn who_can_lift(refused: &Refused) -> Who {
+    match who(&refused.refusal) {
+        Who::Caller | Who::AppOwner if refused.is_refresh && refused.refusal.error == "invalid_grant" => Who::SignIn,
+        who => who,
+    }
+}
+
 /// The advice for an error.
 pub(crate) fn advice(error: &Error) -> Advice {
     match error {
@@ -78,7 +86,6 @@ pub(crate) fn advice(error: &Error) -> Advice {
         Error::Interrupted(_) => Advice::default(),
         Error::Output(output) => fix(output.fix),
         Error::Refused(refused) => of_refusal(refused),
-        Error::Silent(_) => fix("run the command without --silent once: what it gets is cached"),
         Error::System(_) => fix("see what limits this process has (ulimit -a), and what else runs on the machine"),
         Error::TimedOut { .. } => fix("try again, or allow more time with --timeout SECONDS"),
         Error::Transport(transport) => of_transport(transport),
@@ -87,7 +94,7 @@ pub(crate) fn advice(error: &Error) -> Advice {
             why: Some("what answered may be a proxy, a sign-in page of the network, or not an Entra authority at all".to_owned()),
             fix: Some(format!("check that {} is the host you mean and what stands between; -vv shows the exchange", unreadable.host)),
         },
-        Error::Usage(usage) => Advice { why: usage.why.clone(), fix: usage.fix.clone() },
+        Error::Interaction(usage) | Error::Usage(usage) => Advice { why: usage.why.clone(), fix: usage.fix.clone() },
     }
 }
 
@@ -112,7 +119,7 @@ fn of_refusal(refused: &Refused) -> Advice {
         }
         return Advice { why: Some(why), fix: Some(fill(explanation.fix)) };
     }
-    let fix = match who(refusal) {
+    let fix = match who_can_lift(refused) {
         Who::SignIn => "a person has to sign in to this app once",
         Who::Platform => "try again later",
         Who::Caller | Who::AppOwner | Who::TenantAdmin => {

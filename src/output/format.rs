@@ -34,6 +34,7 @@ pub(crate) enum Format {
 pub(crate) enum Source {
     Cache,
     Network,
+    RefreshToken,
 }
 
 impl Source {
@@ -41,6 +42,7 @@ impl Source {
         match self {
             Source::Cache => "cache",
             Source::Network => "network",
+            Source::RefreshToken => "refresh_token",
         }
     }
 }
@@ -82,7 +84,7 @@ fn lines(value: &serde_json::Value) -> String {
 
 fn json(issued: &Issued, now: SystemTime) -> serde_json::Value {
     let expires_at = issued.tokens.expires_at;
-    json!({
+    let mut object = json!({
         "access_token": issued.tokens.access_token.expose(),
         "token_type": "Bearer",
         "expires_in": expires_at.map(|at| at.duration_since(now).unwrap_or_default().as_secs()),
@@ -92,7 +94,21 @@ fn json(issued: &Issued, now: SystemTime) -> serde_json::Value {
         "client_id": issued.client_id,
         "tenant_id": issued.tenant,
         "source": issued.source.name(),
-    })
+    });
+    if let Some(token) = &issued.tokens.refresh_token {
+        object["refresh_token"] = token.expose().into();
+    }
+    if let Some(token) = &issued.tokens.id_token {
+        object["id_token"] = token.expose().into();
+    }
+    if let Some(person) = &issued.tokens.person {
+        object["account"] = json!({
+            "username": person.username,
+            "home_account_id": person.home_account_id,
+            "name": person.name,
+        });
+    }
+    object
 }
 
 /// What `az account get-access-token` prints: `expiresOn` is local time with six digits of fraction, which the SDKs that

@@ -133,11 +133,11 @@ fn kind(error: &Error) -> &'static str {
     match error {
         Error::Cache(_) => "cache",
         Error::Cancelled { .. } => "cancelled",
+        Error::Interaction(_) => "interaction_required",
         Error::Internal(_) => "internal",
         Error::Interrupted(_) => "interrupted",
         Error::Output(_) => "output",
         Error::Refused(_) => "refused",
-        Error::Silent(_) => "interaction_required",
         Error::System(_) => "system",
         Error::TimedOut { .. } => "timed_out",
         Error::Transport(_) => "transport",

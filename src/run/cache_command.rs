@@ -3,6 +3,7 @@
 use std::time::{Instant, SystemTime};
 
 use super::cached;
+use super::context::Context;
 use crate::cache::inventory;
 use crate::cache::partition::Partition;
 use crate::cache::place::Place;
@@ -17,7 +18,8 @@ use crate::secret::Secret;
 use crate::terminal::Terminal;
 
 /// Carries a command about the cache out.
-pub(super) fn run(command: &Cache, store: &Store, terminal: &Terminal, limit: Limit) -> Result<(), Error> {
+pub(super) fn run(command: &Cache, context: &Context<'_>) -> Result<(), Error> {
+    let (store, terminal, limit) = (&context.store(), context.terminal, context.limit);
     match command {
         Cache::Path => path(store),
         Cache::List { output } => show(store, *output, terminal),

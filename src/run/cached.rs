@@ -13,7 +13,7 @@ use crate::cache::record;
 use crate::cache::store::{self, Flight, Store, Trouble, Writing};
 use crate::cli::input::Limit;
 use crate::entra::token::TokenSet;
-use crate::error::{Error, seconds};
+use crate::error::{Error, OutputError, seconds};
 use crate::folder::Folder;
 use crate::output::format::Source;
 use crate::terminal::Terminal;
@@ -31,7 +31,7 @@ const HOMELESS: &str =
     "there is no home folder; name a place with XDG_STATE_HOME or --cache FILE, or switch the cache off with --cache none";
 
 /// A request for a token, and the cache that may have it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Cached<'a> {
     pub(super) store: &'a Store,
     pub(super) partition: &'a Partition,
@@ -39,6 +39,10 @@ pub(super) struct Cached<'a> {
     pub(super) min_ttl: Duration,
     /// Asked anew, whatever is stored (`--force-refresh`).
     pub(super) force_refresh: bool,
+    /// Whether asking without the lock would do harm, as with a refresh token that is taken once.
+    pub(super) needs_lock: bool,
+    /// What a token that was asked for came from.
+    pub(super) source: Source,
     pub(super) terminal: &'a Terminal,
     /// When the command began.
     pub(super) began: SystemTime,
@@ -84,11 +88,11 @@ impl Cached<'_> {
     where
         F: AsyncFnOnce() -> Result<TokenSet, Error>,
     {
-        let Some(look) = look else { return Ok((ask().await?, Source::Network)) };
+        let Some(look) = look else { return Ok((ask().await?, self.source)) };
         if self.force_refresh {
             let tokens = ask().await?;
             self.keep_without_flight(&tokens).await;
-            return Ok((tokens, Source::Network));
+            return Ok((tokens, self.source));
         }
         let aging = match look {
             Look::Fresh(hit) => return Ok((hit.into(), Source::Cache)),
@@ -99,9 +103,13 @@ impl Cached<'_> {
             Boarding::Leads(flight) => flight,
             Boarding::Served(hit) => return Ok((hit.into(), Source::Cache)),
             Boarding::Failed(error) => return self.despite(error, aging),
+            Boarding::Alone(trouble) if self.needs_lock => {
+                let what = format!("the refresh token cannot be used, because its cache cannot be: {trouble}");
+                return Err(Error::Cache(OutputError { what, fix: "end the process that has the lock, or free the place, and try again" }));
+            }
             Boarding::Alone(why) => {
                 self.terminal.warn(&format!("the cache was not used: {why}"));
-                return Ok((ask().await?, Source::Network));
+                return Ok((ask().await?, self.source));
             }
         };
         let asked = match &aging {
@@ -116,7 +124,7 @@ impl Cached<'_> {
                 self.keep(&tokens).await;
                 self.store.remember(self.partition, None);
                 drop(flight);
-                Ok((tokens, Source::Network))
+                Ok((tokens, self.source))
             }
             Err(error) => {
                 if let Some(failure) = failure::of(&error, fingerprint, SystemTime::now()) {
@@ -248,8 +256,25 @@ impl Cached<'_> {
         Ok(Look::Miss(Miss::Broken))
     }
 
+    /// Whether there is a place for tokens.
+    pub(super) fn has_place(&self) -> bool {
+        matches!(self.store.place(), Place::Folder(_) | Place::File { .. })
+    }
+
+    /// Writes the authority that a stored token was found for beside it, so that the next command finds it at once.
+    pub(super) async fn adopt(&self) {
+        let adopted = async {
+            let (folder, name) = self.store.to_change(self.partition)?;
+            let writing = writing(self.store, self.partition, (&folder, &name), self.limit.deadline).await?;
+            writing.change(|document| record::name_authority(document, &self.wanted))
+        };
+        if let Err(trouble) = adopted.await {
+            log::info!("cache: unchanged: {trouble}");
+        }
+    }
+
     /// Stores a token that was asked for without regard to others.
-    async fn keep_without_flight(&self, tokens: &TokenSet) {
+    pub(super) async fn keep_without_flight(&self, tokens: &TokenSet) {
         let deadline = self.limit.deadline.min(Instant::now() + PATIENCE);
         match flight(self.store, self.partition, deadline).await {
             Ok(_flight) => {
@@ -263,14 +288,19 @@ impl Cached<'_> {
     /// Stores a token. Where that is not possible the command goes on, with one warning.
     async fn keep(&self, tokens: &TokenSet) {
         if let Err(trouble) = self.store_token(tokens).await {
-            self.terminal.warn(&format!("the token is not cached: {trouble}"));
+            let lost = if tokens.refresh_token.is_some() { ", nor is the new refresh token" } else { "" };
+            self.terminal.warn(&format!("the token is not cached{lost}: {trouble}"));
         }
     }
 
     async fn store_token(&self, tokens: &TokenSet) -> Result<(), Trouble> {
         let (folder, name) = self.store.to_change(self.partition)?;
         let writing = writing(self.store, self.partition, (&folder, &name), self.limit.deadline).await?;
-        let changed = writing.change(|document| record::add_access_token(document, &self.wanted, tokens, SystemTime::now()))?;
+        let changed = writing.change(|document| {
+            let now = SystemTime::now();
+            record::add_sign_in(document, &self.wanted, tokens, now);
+            record::add_access_token(document, &self.wanted, tokens, now)
+        })?;
         if let Some((aside, broken)) = changed.moved {
             let aside = crate::redact::foreign(&aside.to_string_lossy());
             self.terminal

@@ -1,0 +1,171 @@
+//! `client-creds`: the app's own token, from the cache or from the platform.
+
+use super::cached::Cached;
+use super::context::{Context, Delivery};
+use super::secrets;
+use crate::cache::lookup::{Look, Miss, Wanted};
+use crate::cache::partition::{self, Credential, Partition};
+use crate::cache::place::Place;
+use crate::cache::store::Store;
+use crate::cli::args::ClientCreds;
+use crate::cli::input::Limit;
+use crate::cli::layer::{Given, SecretSource};
+use crate::cli::plan::{Plan, Subject};
+use crate::entra::authority::Authority;
+use crate::entra::client_auth::ClientAuth;
+use crate::error::{Error, UsageError};
+use crate::flow::client_creds::{self, App};
+use crate::http::Http;
+use crate::output::format::{Issued, Source};
+use crate::process;
+use crate::secret::Secret;
+
+/// Parameters, plan, token, output.
+pub(super) fn run(command: &ClientCreds, context: &Context<'_>) -> Result<(), Error> {
+    let parameters = command.parameters.as_deref();
+    let (plan, delivery) = context.prepare(Subject::App, parameters, &command.client.layer(), &command.output)?;
+    secrets::check_standard_input(parameters, [plan.secret.as_ref()])?;
+    let issued = obtain(&plan, &delivery, context)?;
+    delivery.deliver(&issued, context.terminal)
+}
+
+/// The token: from the cache where it has one, else from the platform.
+fn obtain(plan: &Plan, delivery: &Delivery<'_>, context: &Context<'_>) -> Result<Issued, Error> {
+    let proof = Proof::of(plan, context)?;
+    // A person takes the time that it takes; the network's begins now.
+    let limit = if plan.secret.is_some() { context.limit } else { Limit::from_now(context.common.timeout()) };
+    let context = &Context { limit, ..*context };
+    let store = store(plan, context);
+    let partition = Partition::of_app(&plan.authority, &plan.client_id, &proof.credential(), plan.claims.as_deref());
+    let claims_hash = plan.claims.as_deref().map(partition::claims_hash);
+    let cached = Cached {
+        store: &store,
+        partition: &partition,
+        wanted: Wanted {
+            authority: &plan.authority,
+            tenant_id: None,
+            client_id: &plan.client_id,
+            scopes: &plan.scopes,
+            claims_hash: claims_hash.as_deref(),
+            home_account_id: None,
+        },
+        min_ttl: delivery.min_ttl(),
+        force_refresh: delivery.force_refresh(),
+        needs_lock: false,
+        source: Source::Network,
+        terminal: context.terminal,
+        began: context.began,
+        limit,
+    };
+    let issued = |(tokens, source)| Issued {
+        tokens,
+        client_id: plan.client_id.clone(),
+        tenant: plan.authority.tenant().map(str::to_owned),
+        scope: plan.scopes.to_string(),
+        source,
+    };
+    let look = cached.look();
+    match look {
+        Some(Look::Fresh(hit)) => return Ok(issued((hit.into(), Source::Cache))),
+        Some(Look::Aging(hit)) if context.common.silent => return Ok(issued((hit.into(), Source::Cache))),
+        Some(Look::Miss(miss)) if context.common.silent => return Err(silent(&miss.to_string())),
+        None if context.common.silent => return Err(silent("there is no cache")),
+        _ => {}
+    }
+    let secret = proof.secret(plan, context)?;
+    let http = context.http([&secret])?;
+    let fingerprint = partition::fingerprint(&partition, &plan.scopes, &secret);
+    let app = app(plan, secret);
+    let obtained = process::within_runtime(async {
+        if let (true, Some(Look::Miss(Miss::OtherTenant))) = (store.is_shared(), &look)
+            && let Some(hit) = of_tenant_by_id(&cached, &app, &http).await
+        {
+            return Ok((hit.into(), Source::Cache));
+        }
+        cached.acquire(look, &fingerprint, async || client_creds::acquire(&app, &http).await).await
+    })?;
+    Ok(issued(obtained))
+}
+
+/// The cache. Other programs do not tell tokens apart by their claims, so such tokens are not shared with them.
+fn store(plan: &Plan, context: &Context<'_>) -> Store {
+    let store = context.store();
+    if store.is_shared() && plan.claims.is_some() {
+        log::info!("cache: not used, because other programs do not tell tokens apart by their claims");
+        return Store::new(Place::Off);
+    }
+    store
+}
+
+/// Other programs store tokens by the tenant's id. Where the authority has one of the tenant's domains, one question without a
+/// secret in it tells whether a stored token is the one.
+async fn of_tenant_by_id(cached: &Cached<'_>, app: &App, http: &Http) -> Option<crate::cache::lookup::Hit> {
+    let id = client_creds::tenant_id(app, http).await.ok()??;
+    let cached = Cached { wanted: Wanted { tenant_id: Some(&id), ..cached.wanted }, ..*cached };
+    match cached.look()? {
+        Look::Fresh(hit) => {
+            cached.adopt().await;
+            Some(hit)
+        }
+        Look::Aging(_) | Look::Miss(_) => None,
+    }
+}
+
+fn silent(why: &str) -> Error {
+    Error::Interaction(
+        UsageError::new(format!("no token is cached that can be used: {why}"))
+            .why("--silent forbids to ask for one")
+            .fix("run the command without --silent once: what it gets is cached"),
+    )
+}
+
+/// The client's secret: read already, or what a program will say, which is run when the platform is asked and not before.
+enum Proof {
+    Read(Secret),
+    Program(Vec<String>),
+}
+
+impl Proof {
+    fn of(plan: &Plan, context: &Context<'_>) -> Result<Proof, Error> {
+        match &plan.secret {
+            Some(Given { value: SecretSource::Command(words), .. }) => Ok(Proof::Program(words.clone())),
+            Some(given) => read_secret(given, &plan.authority, context).map(Proof::Read),
+            None => {
+                let secret = secrets::asked(context.common)?;
+                client_creds::check(&secret, &plan.authority, "the terminal")?;
+                Ok(Proof::Read(secret))
+            }
+        }
+    }
+
+    fn credential(&self) -> Credential {
+        match self {
+            Proof::Read(secret) => Credential::secret(secret),
+            Proof::Program(words) => Credential::program(words),
+        }
+    }
+
+    fn secret(self, plan: &Plan, context: &Context<'_>) -> Result<Secret, Error> {
+        match (self, &plan.secret) {
+            (Proof::Program(_), Some(given)) => read_secret(given, &plan.authority, context),
+            (Proof::Read(secret), _) => Ok(secret),
+            (Proof::Program(_), None) => Err(Error::Internal("a program that nobody named".to_owned())),
+        }
+    }
+}
+
+fn read_secret(given: &Given<SecretSource>, authority: &Authority, context: &Context<'_>) -> Result<Secret, Error> {
+    let secret = secrets::given("client secret", given, context.environment, context.limit)?;
+    client_creds::check(&secret, authority, &given.from.to_string())?;
+    Ok(secret)
+}
+
+fn app(plan: &Plan, secret: Secret) -> App {
+    App {
+        authority: plan.authority.clone(),
+        client_id: plan.client_id.clone(),
+        auth: ClientAuth::Secret(secret),
+        scopes: plan.scopes.clone(),
+        claims: plan.claims.clone(),
+    }
+}

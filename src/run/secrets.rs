@@ -1,0 +1,67 @@
+//! Secrets: from where they were given, or asked for.
+
+use std::path::Path;
+
+use crate::cli::args::Common;
+use crate::cli::input::{self, Limit};
+use crate::cli::layer::{Given, SecretSource};
+use crate::cli::plan;
+use crate::env::Env;
+use crate::error::{Error, Signal, UsageError};
+use crate::process;
+use crate::secret::Secret;
+use crate::terminal;
+
+/// Standard input can be read once: as the parameters, or as one of the secrets.
+pub(super) fn check_standard_input<'a>(
+    parameters: Option<&Path>,
+    secrets: impl IntoIterator<Item = Option<&'a Given<SecretSource>>>,
+) -> Result<(), UsageError> {
+    let mut taken = parameters.filter(|path| path.as_os_str() == "-").map(|_| "the parameters".to_owned());
+    for secret in secrets.into_iter().flatten().filter(|secret| matches!(secret.value, SecretSource::StandardInput)) {
+        if let Some(taken) = taken {
+            return Err(UsageError::new(format!("standard input cannot be both {taken} and the secret of {}", secret.from))
+                .fix("give one of them as a file"));
+        }
+        taken = Some(format!("the secret of {}", secret.from));
+    }
+    Ok(())
+}
+
+/// Reads a secret from where it was given; `what` it is, for messages.
+pub(super) fn given(what: &str, given: &Given<SecretSource>, environment: &Env, limit: Limit) -> Result<Secret, Error> {
+    let place = given.from.to_string();
+    let secret = input::read_secret(&given.value, &place, environment, limit)?;
+    if plan::is_placeholder_secret(secret.expose()) {
+        let error = UsageError::new(format!("the {what} of {place} is still a sample's placeholder"));
+        return Err(error.fix("put its value in its place, or say where it is: {\"env\": \"NAME\"}, {\"file\": \"PATH\"}").into());
+    }
+    Ok(secret)
+}
+
+/// Asks for the client secret that nobody gave, where there is a person to ask.
+pub(super) fn asked(common: &Common) -> Result<Secret, Error> {
+    if common.no_input || !terminal::can_ask() {
+        let error = UsageError::new("no client secret is given");
+        return Err(error
+            .fix("give it with --secret-file PATH (- is standard input), \"secret\" in the parameters, AZURE_CLIENT_SECRET or ARM_CLIENT_SECRET; on a terminal it is asked for")
+            .into());
+    }
+    let patience = common.patience();
+    let settings = terminal::Settings::keep();
+    let answer = process::within_runtime(async {
+        let asked = tokio::task::spawn_blocking(|| terminal::ask_secret("Client secret"));
+        match tokio::time::timeout(patience, asked).await {
+            Ok(answer) => answer.map_err(|error| Error::Internal(error.to_string())),
+            Err(_) => Err(Error::Cancelled { after: patience }),
+        }
+    });
+    drop(settings);
+    if !matches!(answer, Ok(Ok(_))) {
+        terminal::end_line();
+    }
+    answer?.map_err(|error| match error.kind() {
+        std::io::ErrorKind::Interrupted => Error::Interrupted(Signal::Interrupt),
+        _ => UsageError::new(format!("no client secret could be asked for: {error}")).fix("give it with --secret-file PATH").into(),
+    })
+}
