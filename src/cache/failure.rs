@@ -86,3 +86,78 @@ fn millis(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(millis)
+    }
+
+    fn refused() -> Error {
+        let text = || "x".to_owned();
+        let refusal = crate::entra::refusal::Refusal { error: "invalid_client".to_owned(), codes: vec![7_000_215], ..Default::default() };
+        Error::Refused(Box::new(Refused {
+            refusal,
+            authority: text(),
+            client_id: text(),
+            tenant: text(),
+            scope: text(),
+            is_refresh: false,
+        }))
+    }
+
+    fn busy(retry_after: Option<u64>) -> Error {
+        let retry_after = retry_after.map(Duration::from_secs);
+        Error::Unavailable(Box::new(Unavailable { host: "h".to_owned(), status: 429, retry_after, refusal: None, correlation_id: None }))
+    }
+
+    fn lost(kind: TransportKind) -> Error {
+        Error::Transport(Box::new(Transport { host: "h".to_owned(), kind, detail: String::new(), correlation_id: None }))
+    }
+
+    /// What a command that began at a time is told about a failure at 10 seconds, through the file.
+    fn told(error: &Error, request: &str, began: u64, now: u64) -> Option<Error> {
+        let kept = of(error, "request", at(10_000)).unwrap();
+        Failure::parse(kept.to_text().as_bytes()).unwrap().for_request(request, at(began), at(now))
+    }
+
+    #[test]
+    fn a_failure_holds_for_who_waited_and_for_as_long_as_it_says() {
+        for (error, began, now, holds) in [
+            (refused(), 11_000, 14_999, true),
+            (refused(), 15_000, 15_000, false),
+            (refused(), 9_000, 20_000, true),
+            (busy(Some(60)), 11_000, 69_999, true),
+            (busy(Some(60)), 70_000, 70_000, false),
+            (busy(None), 11_000, 11_000, false),
+            (busy(None), 9_999, 11_000, true),
+            (busy(Some(u64::MAX)), 11_000, 3_609_999, true),
+            (busy(Some(u64::MAX)), 4_000_000, 4_000_000, false),
+            (lost(TransportKind::Lost), 9_000, 11_000, true),
+            (lost(TransportKind::Lost), 11_000, 11_000, false),
+            (refused(), 9_000, 9_999, false),
+        ] {
+            assert_eq!(told(&error, "request", began, now).is_some(), holds, "{error} {began} {now}");
+            assert!(told(&error, "another", began, now).is_none());
+        }
+    }
+
+    #[test]
+    fn the_answer_is_the_same_and_the_wait_what_is_left_of_it() {
+        let Some(Error::Unavailable(busy)) = told(&busy(Some(60)), "request", 11_000, 30_500) else { panic!() };
+        assert_eq!(busy.retry_after, Some(Duration::from_secs(40)));
+        let error = told(&refused(), "request", 11_000, 11_000).unwrap();
+        assert_eq!((error.to_string(), crate::exit::code(&error)), (refused().to_string(), crate::exit::code(&refused())));
+    }
+
+    #[test]
+    fn what_is_this_commands_own_is_not_kept() {
+        let timed_out = Error::TimedOut { after: Duration::ZERO, doing: String::new(), correlation_id: None };
+        for error in [timed_out, lost(TransportKind::NoAuthorities), Error::Internal("bug".to_owned())] {
+            assert!(of(&error, "request", at(0)).is_none(), "{error}");
+        }
+        assert!(Failure::parse(b"{}").is_none() && Failure::parse(b"\xff").is_none());
+    }
+}

@@ -131,3 +131,63 @@ pub(crate) fn remove(document: &mut Document<'_>, selection: &Selection<'_>) -> 
     let _ = schema::scan(&text, &mut |kind, entry| left.extend(says(&entry.home_account_id).filter(|_| kind != Kind::Account)));
     tokens + document.remove(|kind, entry| kind == Kind::Account && says(&entry.home_account_id).is_none_or(|id| !left.contains(&id)))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const TENANT: &str = "0587a79d-1516-432b-a35d-2869f97b9033";
+
+    fn cache() -> String {
+        json!({
+            "AccessToken": {
+                "1": {"secret": "S", "home_account_id": "u.t", "client_id": "one", "realm": TENANT, "target": "a b", "expires_on": "9"},
+                "2": {"secret": "S", "home_account_id": "v.t", "client_id": "one", "realm": "other", "target": "a"},
+                "3": {"secret": "S", "client_id": "two", "realm": TENANT, "target": "a",
+                    "authority": "https://login.microsoftonline.com/contoso.com"},
+            },
+            "RefreshToken": {"1": {"secret": "S", "home_account_id": "u.t", "client_id": "one"}},
+            "Account": {
+                "1": {"home_account_id": "u.t", "username": "Ann@contoso.com", "realm": TENANT},
+                "2": {"home_account_id": "v.t", "username": "bob@contoso.com", "realm": "other"},
+            },
+            "AppMetadata": {"1": {"client_id": "one"}, "2": {"client_id": "two"}},
+        })
+        .to_string()
+    }
+
+    #[test]
+    fn everything_is_shown_but_the_secrets() {
+        let items = items(cache().as_bytes(), "f.json").unwrap();
+        assert_eq!(items.len(), 6);
+        assert!(!format!("{items:?}").contains("\"S\""));
+        let token = items.iter().find(|item| item.home_account_id.as_deref() == Some("u.t")).unwrap();
+        assert_eq!((token.username.as_deref(), token.expires_on, token.scopes.len()), (Some("Ann@contoso.com"), Some(9), 2));
+    }
+
+    #[test]
+    fn what_everything_fits_that_is_given_goes_and_nothing_else() {
+        let none = Selection { client_id: None, username: None, tenant: None };
+        assert!(none.is_everything());
+        for (selection, removed, left) in [
+            (Selection { client_id: Some("one"), ..none }, 6, 2),
+            (Selection { client_id: Some("two"), ..none }, 2, 6),
+            (Selection { username: Some("ann@CONTOSO.com"), ..none }, 3, 5),
+            (Selection { username: Some("nobody"), ..none }, 0, 8),
+            (Selection { tenant: Some(TENANT), ..none }, 3, 5),
+            (Selection { tenant: Some("contoso.com"), ..none }, 1, 7),
+            (Selection { username: Some("ann@contoso.com"), client_id: Some("one"), tenant: None }, 3, 5),
+            (Selection { username: Some("ann@contoso.com"), client_id: Some("two"), tenant: None }, 0, 8),
+        ] {
+            let text = cache();
+            let mut document = Document::parse(&text).unwrap();
+            assert_eq!(has(text.as_bytes(), &selection), removed > 0, "{selection:?}");
+            assert_eq!(remove(&mut document, &selection), removed, "{selection:?}");
+            let mut entries = 0;
+            schema::scan(&document.to_text(), &mut |_, _| entries += 1).unwrap();
+            assert_eq!(entries, left, "{selection:?}");
+        }
+    }
+}

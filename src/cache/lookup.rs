@@ -289,3 +289,193 @@ pub(super) fn covers(target: &Text<'_>, asked: &Scopes) -> bool {
 pub(crate) fn unix(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const HOST: &str = "https://login.microsoftonline.com";
+    const TENANT: &str = "0587a79d-1516-432b-a35d-2869f97b9033";
+    const APP: &str = "6cce9505-8214-40ba-b75a-b49e21fbb586";
+
+    fn entry() -> Value {
+        json!({"credential_type": "AccessToken", "secret": "eyJ.a.b", "home_account_id": null, "environment": "login.microsoftonline.com",
+            "client_id": APP, "target": "https://graph.microsoft.com/.default", "realm": TENANT, "token_type": "Bearer",
+            "cached_at": "1000", "expires_on": "4600", "extended_expires_on": "4600"})
+    }
+
+    fn changed(changes: &Value) -> Value {
+        let mut entry = entry();
+        for (name, value) in changes.as_object().unwrap() {
+            entry[name] = value.clone();
+        }
+        entry
+    }
+
+    fn cache(entries: &[Value]) -> String {
+        let entries: serde_json::Map<String, Value> =
+            entries.iter().enumerate().map(|(at, entry)| (at.to_string(), entry.clone())).collect();
+        json!({ "AccessToken": entries }).to_string()
+    }
+
+    fn scopes(list: &[&str]) -> Scopes {
+        Scopes::new(list.iter().map(|scope| (*scope).to_owned()))
+    }
+
+    fn now() -> Now {
+        Now { time: SystemTime::UNIX_EPOCH + Duration::from_secs(2000), enough_since: None, min_ttl: Duration::from_mins(5) }
+    }
+
+    fn look(text: &str, authority: &str, change: impl FnOnce(&mut Wanted<'_>)) -> Look {
+        let authority = Authority::parse(authority).unwrap();
+        let scopes = scopes(&["https://graph.microsoft.com/.default"]);
+        let mut wanted =
+            Wanted { authority: &authority, tenant_id: None, client_id: APP, scopes: &scopes, claims_hash: None, home_account_id: None };
+        change(&mut wanted);
+        access_token(text, &wanted, now()).unwrap()
+    }
+
+    fn of_entry(changes: &Value) -> Look {
+        look(&cache(&[changed(changes)]), &format!("{HOST}/{TENANT}"), |_| {})
+    }
+
+    #[test]
+    fn a_token_is_known_by_its_fields_in_the_forms_of_every_library() {
+        for changes in [
+            json!({}),
+            json!({"environment": "login.windows.net"}),
+            json!({"environment": "STS.Windows.NET"}),
+            json!({"target": "https://graph.microsoft.com/User.Read HTTPS://GRAPH.microsoft.com/.Default"}),
+            json!({"client_id": APP.to_uppercase(), "realm": TENANT.to_uppercase()}),
+            json!({"token_type": null}),
+            json!({"token_type": "bearer", "home_account_id": ""}),
+            json!({"expires_on": 4600, "cached_at": null}),
+            json!({"authority": format!("{HOST}/contoso.onmicrosoft.com")}),
+        ] {
+            let Look::Fresh(hit) = of_entry(&changes) else { panic!("{changes}") };
+            assert_eq!((hit.access_token.expose(), hit.lifetime(now().time).as_secs()), ("eyJ.a.b", 2600), "{changes}");
+        }
+    }
+
+    #[test]
+    fn what_is_anothers_or_of_another_kind_is_never_handed_out() {
+        for changes in [
+            json!({"environment": "login.microsoftonline.us"}),
+            json!({"environment": "login.microsoftonline.com.evil.example"}),
+            json!({"environment": null}),
+            json!({"client_id": "04b07795-8ddb-461a-bbee-02f9e1bf7b46"}),
+            json!({"client_id": null}),
+            json!({"realm": "d33c4af7-e2ca-4f38-9c3c-aec95ffc2883"}),
+            json!({"realm": "common"}),
+            json!({"realm": null}),
+            json!({"home_account_id": "uid.utid"}),
+            json!({"credential_type": "AccessToken_With_AuthScheme"}),
+            json!({"token_type": "pop"}),
+            json!({"key_id": "k"}),
+            json!({"kid": "k"}),
+            json!({"user_assertion_hash": "h"}),
+            json!({"userAssertionHash": "h"}),
+            json!({"ext_cache_key": "h"}),
+            json!({"requestedClaimsHash": "h"}),
+            json!({"secret": "a\r\nX: y"}),
+            json!({"secret": "$(id)'"}),
+            json!({"secret": ""}),
+            json!({"secret": null}),
+            json!({"expires_on": "soon"}),
+            json!({"expires_on": null}),
+        ] {
+            assert!(matches!(of_entry(&changes), Look::Miss(Miss::NoToken)), "{changes}");
+        }
+    }
+
+    #[test]
+    fn a_miss_says_what_was_nearest() {
+        for (changes, miss) in [
+            (json!({"target": "https://vault.azure.net/.default"}), Miss::OtherScopes),
+            (json!({"target": null}), Miss::OtherScopes),
+            (json!({"expires_on": "2000"}), Miss::TooShort(0)),
+            (json!({"expires_on": "1000"}), Miss::TooShort(0)),
+            (json!({"expires_on": "2299"}), Miss::TooShort(299)),
+            (json!({"cached_at": "2061", "expires_on": "5600"}), Miss::FromTheFuture),
+            (json!({"expires_on": "99999999999"}), Miss::FromTheFuture),
+            (json!({"expires_on": u64::MAX}), Miss::FromTheFuture),
+        ] {
+            assert!(matches!(of_entry(&changes), Look::Miss(found) if found == miss), "{changes}");
+        }
+        assert!(matches!(of_entry(&json!({"expires_on": "2300"})), Look::Fresh(_)));
+        assert!(matches!(look("{}", &format!("{HOST}/{TENANT}"), |_| {}), Look::Miss(Miss::NoToken)));
+    }
+
+    #[test]
+    fn a_domain_is_told_from_the_id_it_may_be_another_name_of() {
+        let text = cache(&[entry()]);
+        assert!(matches!(look(&text, &format!("{HOST}/contoso.com"), |_| {}), Look::Miss(Miss::OtherTenant)));
+        assert!(matches!(look(&text, &format!("{HOST}/contoso.com"), |wanted| wanted.tenant_id = Some(TENANT)), Look::Fresh(_)));
+        let other = Some("d33c4af7-e2ca-4f38-9c3c-aec95ffc2883");
+        assert!(matches!(look(&text, &format!("{HOST}/contoso.com"), |wanted| wanted.tenant_id = other), Look::Miss(Miss::NoToken)));
+    }
+
+    #[test]
+    fn a_port_or_a_path_that_only_our_own_field_names_keeps_authorities_apart() {
+        let entry = changed(&json!({"environment": "localhost", "authority": format!("https://localhost:1/{TENANT}")}));
+        let text = cache(&[entry]);
+        assert!(matches!(look(&text, &format!("https://localhost:1/{TENANT}"), |_| {}), Look::Fresh(_)));
+        assert!(matches!(look(&text, &format!("https://localhost:2/{TENANT}"), |_| {}), Look::Miss(Miss::NoToken)));
+    }
+
+    #[test]
+    fn of_several_tokens_the_longest_lived_is_taken() {
+        let text = cache(&[changed(&json!({"secret": "short", "expires_on": "3000"})), entry(), changed(&json!({"expires_on": "1"}))]);
+        let Look::Fresh(hit) = look(&text, &format!("{HOST}/{TENANT}"), |_| {}) else { panic!() };
+        assert_eq!(hit.access_token.expose(), "eyJ.a.b");
+    }
+
+    #[test]
+    fn a_token_that_the_platform_wants_renewed_is_told_from_a_fresh_one() {
+        assert!(matches!(of_entry(&json!({"refresh_on": "2000"})), Look::Aging(_)));
+        assert!(matches!(of_entry(&json!({"refresh_on": "2001"})), Look::Fresh(_)));
+        assert!(matches!(of_entry(&json!({"refresh_on": "1000", "expires_on": "2100"})), Look::Miss(Miss::TooShort(100))));
+    }
+
+    #[test]
+    fn a_token_that_was_got_meanwhile_is_good_enough_however_short() {
+        let text = cache(&[changed(&json!({"cached_at": "1990", "expires_on": "2100"}))]);
+        let (authority, scopes) =
+            (Authority::parse(&format!("{HOST}/{TENANT}")).unwrap(), scopes(&["https://graph.microsoft.com/.default"]));
+        let wanted =
+            Wanted { authority: &authority, tenant_id: None, client_id: APP, scopes: &scopes, claims_hash: None, home_account_id: None };
+        for (since, is_enough) in [(1989, true), (1990, true), (1991, false)] {
+            let enough_since = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(since));
+            let look = access_token(&text, &wanted, Now { enough_since, ..now() }).unwrap();
+            assert_eq!(matches!(look, Look::Fresh(_)), is_enough, "{since}");
+        }
+    }
+
+    #[test]
+    fn who_has_signed_in_is_told_with_the_tokens_that_a_client_may_use() {
+        let token = |client: &str, home: &str, secret: &str, time: u32, family: Option<&str>| {
+            json!({"credential_type": "RefreshToken", "environment": "login.windows.net", "client_id": client, "home_account_id": home,
+                "secret": secret, "last_modification_time": time.to_string(), "family_id": family})
+        };
+        let mut cache = json!({
+            "RefreshToken": {"1": token("app", "u.t", "old", 1, None), "2": token("app", "u.t", "new", 2, None),
+                "3": token("sister", "u.t", "family", 9, Some("1")), "4": token("other", "v.t", "alien", 9, None),
+                "5": token("sister", "w.t", "only family", 1, Some("1")), "6": {"environment": "login.microsoftonline.us", "client_id": "app",
+                "home_account_id": "x.t", "secret": "other cloud"}},
+            "Account": {"a": {"environment": "login.microsoftonline.com", "home_account_id": "u.t", "username": "u@contoso.com"}},
+        });
+        let found = |cache: &Value| {
+            let people = sign_ins(&cache.to_string(), "login.microsoftonline.com", "app").unwrap();
+            let tokens = |person: SignIn| (person.home_account_id, person.username, person.refresh_tokens);
+            people.into_iter().map(tokens).collect::<Vec<_>>()
+        };
+        let secret = |text: &str| Secret::new(text.to_owned());
+        let ours = ("u.t".to_owned(), Some("u@contoso.com".to_owned()), vec![secret("new"), secret("old"), secret("family")]);
+        assert_eq!(found(&cache), [ours, ("w.t".to_owned(), None, vec![secret("only family")])]);
+        cache["AppMetadata"] = json!({"m": {"environment": "login.microsoftonline.com", "client_id": "app", "family_id": ""}});
+        let ours = ("u.t".to_owned(), Some("u@contoso.com".to_owned()), vec![secret("new"), secret("old")]);
+        assert_eq!(found(&cache), [ours], "a client that is known to be in no family has its own alone");
+    }
+}

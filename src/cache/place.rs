@@ -47,3 +47,30 @@ fn state_folder(environment: &Env) -> Option<PathBuf> {
         Some(home.join(if cfg!(target_vendor = "apple") { "Library/Application Support" } else { ".local/state" }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_is_named_or_the_users_own() {
+        let env = |pairs: &[(&'static str, &'static str)]| Env::Fixed(pairs.iter().copied().collect());
+        let home = env(&[("HOME", "/home/me")]);
+        let state = env(&[("HOME", "/home/me"), ("XDG_STATE_HOME", "/state")]);
+        let relative = env(&[("HOME", "/home/me"), ("XDG_STATE_HOME", "state")]);
+        let own = if cfg!(target_vendor = "apple") {
+            "/home/me/Library/Application Support/entra-token"
+        } else {
+            "/home/me/.local/state/entra-token"
+        };
+        assert_eq!(place(None, &home), Place::Folder(own.into()));
+        assert_eq!(place(None, &relative), Place::Folder(own.into()), "a relative one is not valid");
+        assert_eq!(place(None, &state), Place::Folder("/state/entra-token".into()));
+        assert_eq!(place(None, &env(&[])), Place::Homeless);
+        assert_eq!(place(Some(Path::new("none")), &home), Place::Off);
+        assert_eq!(place(Some(Path::new("folder/")), &home), Place::Folder("folder/".into()));
+        let file = |folder: Option<&str>| Place::File { file: "x.json".into(), folder: folder.map(PathBuf::from) };
+        assert_eq!(place(Some(Path::new("x.json")), &state), file(Some("/state/entra-token")));
+        assert_eq!(place(Some(Path::new("x.json")), &env(&[])), file(None));
+    }
+}

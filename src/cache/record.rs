@@ -203,3 +203,157 @@ fn realm(authority: &Authority, tokens: &TokenSet) -> String {
 fn json<T: Serialize>(entry: &T) -> String {
     serde_json::to_string(entry).expect("texts make JSON")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use base64::Engine as _;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::cache::lookup::{Look, Now};
+    use crate::entra::person::Person;
+    use crate::entra::scope::Scopes;
+    use crate::secret::Secret;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn tokens(secret: &str) -> TokenSet {
+        TokenSet { expires_at: Some(at(4600)), ..TokenSet::new(Secret::new(secret.to_owned())) }
+    }
+
+    fn value(document: &Document<'_>) -> Value {
+        serde_json::from_str(&document.to_text()).unwrap()
+    }
+
+    fn with(authority: &str, asked: &[&str], home: Option<&str>, test: impl FnOnce(&Wanted<'_>)) {
+        let authority = Authority::parse(authority).unwrap();
+        let scopes = Scopes::new(asked.iter().map(|scope| (*scope).to_owned()));
+        test(&Wanted {
+            authority: &authority,
+            tenant_id: None,
+            client_id: "My_App",
+            scopes: &scopes,
+            claims_hash: None,
+            home_account_id: home,
+        });
+    }
+
+    #[test]
+    fn an_apps_token_is_written_as_msal_python_writes_it() {
+        with("https://login.microsoftonline.com/0587A79D-1516-432b-a35d-2869f97b9033", &["b/.default"], None, |wanted| {
+            let mut document = Document::default();
+            assert!(add_access_token(&mut document, wanted, &tokens("eyJ"), at(1000)));
+            let realm = "0587a79d-1516-432b-a35d-2869f97b9033";
+            let key = format!("-login.microsoftonline.com-accesstoken-my_app-{realm}-b/.default");
+            assert_eq!(
+                value(&document),
+                json!({
+                    "AccessToken": {key: {
+                        "credential_type": "AccessToken", "secret": "eyJ", "home_account_id": null,
+                        "environment": "login.microsoftonline.com", "client_id": "My_App", "target": "b/.default", "realm": realm,
+                        "token_type": "Bearer", "cached_at": "1000", "expires_on": "4600", "extended_expires_on": "4600",
+                        "authority": "https://login.microsoftonline.com/0587A79D-1516-432b-a35d-2869f97b9033"}},
+                    "AppMetadata": {"appmetadata-login.microsoftonline.com-My_App":
+                        {"client_id": "My_App", "environment": "login.microsoftonline.com"}},
+                })
+            );
+        });
+    }
+
+    #[test]
+    fn what_is_written_is_found_again_whatever_the_authority() {
+        let contoso = "0587a79d-1516-432b-a35d-2869f97b9033";
+        let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json!({ "tid": contoso }).to_string());
+        for (authority, realm) in [
+            (format!("https://login.microsoftonline.com/{contoso}"), contoso),
+            ("https://sts.windows.net/contoso.com".to_owned(), contoso),
+            ("https://contoso.ciamlogin.com".to_owned(), contoso),
+            ("https://contoso.b2clogin.com/contoso.onmicrosoft.com/B2C_1_in".to_owned(), "contoso.onmicrosoft.com"),
+            ("https://adfs.contoso.com/adfs".to_owned(), "adfs"),
+            ("https://localhost:4430/contoso.com".to_owned(), contoso),
+        ] {
+            with(&authority, &["r/.default"], None, |wanted| {
+                let mut document = Document::default();
+                let token = TokenSet { scope: Some("openid".to_owned()), ..tokens(&format!("eyJ.{claims}.s")) };
+                add_access_token(&mut document, wanted, &token, at(1000));
+                let text = document.to_text();
+                let now = Now { time: at(1001), enough_since: None, min_ttl: Duration::ZERO };
+                assert!(matches!(lookup::access_token(&text, wanted, now), Ok(Look::Fresh(_))), "{authority}: {text:?}");
+                let entries = value(&document)["AccessToken"].clone();
+                assert_eq!(entries.as_object().unwrap().values().next().unwrap()["realm"], realm, "{authority}");
+            });
+        }
+    }
+
+    #[test]
+    fn a_token_takes_the_place_of_its_like_and_of_expired_ones_and_of_no_other() {
+        with("https://login.microsoftonline.com/contoso.com", &["a/.default"], None, |wanted| {
+            let mut document = Document::default();
+            add_access_token(&mut document, wanted, &tokens("first"), at(1000));
+            let other = Scopes::new(["b/.default".to_owned()]);
+            let of_other = Wanted { scopes: &other, ..*wanted };
+            add_access_token(&mut document, &of_other, &tokens("other"), at(1000));
+            let stranger = Wanted { client_id: "Stranger", ..*wanted };
+            add_access_token(&mut document, &stranger, &tokens("stranger"), at(1000));
+            add_access_token(&mut document, wanted, &TokenSet { expires_at: Some(at(9000)), ..tokens("second") }, at(1001));
+            let secrets = |document: &Document<'_>| {
+                let entries = value(document)["AccessToken"].as_object().unwrap().clone();
+                let mut secrets: Vec<String> = entries.values().map(|entry| entry["secret"].as_str().unwrap().to_owned()).collect();
+                secrets.sort();
+                secrets
+            };
+            assert_eq!(secrets(&document), ["other", "second", "stranger"]);
+            add_access_token(&mut document, wanted, &TokenSet { expires_at: Some(at(9000)), ..tokens("third") }, at(5000));
+            assert_eq!(secrets(&document), ["stranger", "third"], "one of ours that has expired goes, a stranger's is left alone");
+            assert!(!add_access_token(&mut document, wanted, &TokenSet::new(Secret::new("endless".to_owned())), at(5000)));
+        });
+    }
+
+    #[test]
+    fn a_sign_in_is_written_as_msal_python_writes_it() {
+        let host = "login.microsoftonline.com";
+        with(&format!("https://{host}/contoso"), &["User.Read"], Some("uid.utid"), |wanted| {
+            let tokens = TokenSet {
+                scope: Some("User.Read profile openid".to_owned()),
+                refresh_token: Some(Secret::new("rt".to_owned())),
+                id_token: Some(Secret::new("idt".to_owned())),
+                family: Some("1".to_owned()),
+                person: Some(Person {
+                    home_account_id: "uid.utid".to_owned(),
+                    local_account_id: Some("oid".to_owned()),
+                    username: Some("a@b.c".to_owned()),
+                    name: None,
+                    tenant: None,
+                }),
+                ..tokens("at")
+            };
+            let old = format!(
+                r#"{{"RefreshToken": {{"old": {{"environment": "{host}", "client_id": "My_App", "home_account_id": "uid.utid"}}}}}}"#
+            );
+            let mut document = Document::parse(&old).unwrap();
+            add_sign_in(&mut document, wanted, &tokens, at(1000));
+            let written = value(&document);
+            assert_eq!(
+                written["RefreshToken"],
+                json!({format!("uid.utid-{host}-refreshtoken-my_app--user.read openid profile"): {
+                    "credential_type": "RefreshToken", "secret": "rt", "home_account_id": "uid.utid", "environment": host,
+                    "client_id": "My_App", "target": "User.Read openid profile", "last_modification_time": "1000", "family_id": "1"}})
+            );
+            assert_eq!(
+                written["IdToken"],
+                json!({format!("uid.utid-{host}-idtoken-my_app-contoso-"): {"credential_type": "IdToken", "secret": "idt",
+                    "home_account_id": "uid.utid", "environment": host, "realm": "contoso", "client_id": "My_App"}})
+            );
+            assert_eq!(
+                written["Account"],
+                json!({format!("uid.utid-{host}-contoso"): {"home_account_id": "uid.utid", "environment": host, "realm": "contoso",
+                    "local_account_id": "oid", "username": "a@b.c", "authority_type": "MSSTS"}})
+            );
+            assert_eq!(written["AppMetadata"][format!("appmetadata-{host}-My_App")]["family_id"], "1");
+        });
+    }
+}

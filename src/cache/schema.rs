@@ -462,3 +462,82 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawMembers<'a> {
         deserializer.deserialize_map(Members)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(text: &str) -> Vec<(Kind, Entry<'_>)> {
+        let mut entries = Vec::new();
+        scan(text, &mut |kind, entry| entries.push((kind, entry))).unwrap();
+        entries
+    }
+
+    #[test]
+    fn fields_are_read_in_the_forms_that_every_library_writes() {
+        let text = r#"{"AccessToken": {"any key": {"secret": "s\u0065cret", "expires_on": 4600, "cached_at": "1000.5", "target": null,
+            "home_account_id": ["odd"], "realm": {"odd": 1}, "client_id": true, "keyid": "", "unknown": {"deep": [[[]]]}}}}"#;
+        let (kind, entry) = entries(text).pop().unwrap();
+        assert_eq!((kind, entry.secret.as_deref()), (Kind::AccessToken, Some("secret")));
+        assert_eq!((seconds(&entry.expires_on), seconds(&entry.cached_at)), (Some(4600), Some(1000)));
+        let nothing = [entry.target, entry.home_account_id, entry.realm, entry.client_id];
+        assert_eq!(nothing, [None, None, None, None]);
+        assert_eq!(entry.bound_to.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn odd_entries_are_read_as_ones_that_say_nothing() {
+        let text = r#"{"AccessToken": {"a": null, "b": [], "c": "text", "d": 1, "e": -1, "f": 1.5, "g": true, "h": {}}, "Odd": [], "RefreshToken": null}"#;
+        let entries = entries(text);
+        assert_eq!(entries.len(), 8);
+        assert!(entries.iter().all(|(_, entry)| entry.secret.is_none()));
+        assert_eq!(self::entries(" ").len(), 0);
+    }
+
+    #[test]
+    fn what_is_no_cache_is_broken_in_both_ways_of_reading() {
+        let deep = format!("{{\"AccessToken\": {{\"a\": {}", "[".repeat(100_000));
+        for text in ["{", "[]", "null", "1", "x", "{} {}", r#"{"AccessToken": []}"#, r#"{"Account": "x"}"#, r#"{"AccessToken": {"#, &deep] {
+            let scanned = scan(text, &mut |_, _| {}).unwrap_err();
+            assert!(Document::parse(text).is_err(), "{}", &text[..text.len().min(40)]);
+            assert!(!scanned.0.contains("eyJ"), "{scanned}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_touched_goes_back_as_it_was() {
+        let odd = r#"{ "secret" : "s", "unknown":{"x" :  1e2},"k":"\u00e9" }"#;
+        let text = format!(r#"{{"Ours": [ 1,2 ], "AccessToken": {{"k\"1": {odd}, "k2": {{"secret":"gone"}}}}, "RefreshToken": null}}"#);
+        let mut document = Document::parse(&text).unwrap();
+        assert_eq!(document.remove(|kind, entry| kind == Kind::AccessToken && entry.secret.as_deref() == Some("gone")), 1);
+        document.put(Kind::AccessToken, "k3".to_owned(), r#"{"secret":"new"}"#.to_owned());
+        document.put(Kind::Account, "a".to_owned(), "{}".to_owned());
+        let written = document.to_text();
+        assert!(written.contains(odd) && written.contains(r#""Ours": [ 1,2 ]"#), "{written:?}");
+        let value: serde_json::Value = serde_json::from_str(&written).unwrap();
+        let keys: Vec<&String> = value["AccessToken"].as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["k\"1", "k3"]);
+        assert_eq!(Document::parse(&written).unwrap().to_text(), written, "writing again changes nothing");
+    }
+
+    #[test]
+    fn an_entry_takes_the_place_of_the_one_under_its_key() {
+        let mut document = Document::default();
+        assert!(document.is_empty());
+        for secret in ["one", "two"] {
+            document.put(Kind::AccessToken, "k".to_owned(), format!("{{\"secret\":\"{secret}\"}}"));
+        }
+        assert_eq!(document.get(Kind::AccessToken, "k"), Some("{\"secret\":\"two\"}"));
+        assert_eq!(document.get(Kind::Account, "k"), None);
+        assert!(!document.is_empty());
+        document.edit(Kind::AccessToken, |_| true, |fields| drop(fields.insert("authority".to_owned(), "a".into())));
+        assert_eq!(document.get(Kind::AccessToken, "k"), Some(r#"{"authority":"a","secret":"two"}"#));
+        assert_eq!(entries(&document.to_text()).len(), 1);
+    }
+
+    #[test]
+    fn debug_and_errors_show_no_secret() {
+        let error = Broken::from(serde_json::from_str::<u8>("\"hunter2").unwrap_err());
+        assert!(!error.0.contains("hunter2"));
+    }
+}

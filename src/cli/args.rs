@@ -261,11 +261,13 @@ Examples:
                                               (who is signed in by az login)
 ";
 
-/// The tree of commands. The options of each are built when it is chosen, not before.
-pub(crate) fn command() -> Command {
+/// The tree of commands. The options of each are built when it is chosen, not before; those that stand before any command are built
+/// where the line begins with one.
+fn command(begins_with_options: bool) -> Command {
+    let root = Command::new("entra-token");
     // `augment_args` takes the type's documentation for the command's, so ours comes after.
-    Common::augment_args(Command::new("entra-token"))
-        .version(env!("CARGO_PKG_VERSION"))
+    let root = if begins_with_options { Common::augment_args(root) } else { root };
+    root.version(env!("CARGO_PKG_VERSION"))
         .about("Gets Microsoft Entra ID access tokens and puts them where they are needed")
         .after_help(EXAMPLES)
         .subcommand_required(true)
@@ -300,7 +302,9 @@ fn with_common(command: Command) -> Command {
 ///
 /// clap's, which also stand for `--help` and `--version`.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    let matches = command().try_get_matches_from(args)?;
+    let args: Vec<OsString> = args.into_iter().collect();
+    let begins_with_options = args.get(1).is_none_or(|first| first.as_encoded_bytes().starts_with(b"-"));
+    let matches = command(begins_with_options).try_get_matches_from(args)?;
     let (name, chosen) = matches.subcommand().ok_or_else(|| clap::Error::new(clap::error::ErrorKind::MissingSubcommand))?;
     let action = match name {
         "client-creds" => Action::ClientCreds(Box::new(ClientCreds::from_arg_matches(chosen)?)),
@@ -308,7 +312,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, cla
         "cache" => Action::Cache(Cache::from_arg_matches(chosen)?),
         _ => return Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand)),
     };
-    Ok(Cli { common: common(&matches)?, action })
+    Ok(Cli { common: common(if begins_with_options { &matches } else { chosen })?, action })
 }
 
 /// The common options, which may stand before and after each command's name; the last that says something counts. (clap can pass
@@ -405,7 +409,8 @@ mod tests {
 
     #[test]
     fn the_tree_is_sound() {
-        command().debug_assert();
+        command(true).debug_assert();
+        command(false).debug_assert();
     }
 
     #[test]
