@@ -9,9 +9,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use crate::secret::Wiped;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
-use zeroize::Zeroizing;
 
 /// Where files are.
 #[derive(Debug)]
@@ -107,14 +107,13 @@ impl Folder {
     /// # Errors
     ///
     /// Where it is not a plain file of our own with one name, larger than the limit, or cannot be read.
-    pub(crate) fn read(&self, name: &str, limit: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    pub(crate) fn read(&self, name: &str, limit: usize) -> io::Result<Option<Wiped>> {
         let Some((file, stat)) = self.open_own(name, OFlags::RDONLY)? else { return Ok(None) };
         let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
         if size > limit {
             return Err(refused(&format!("it is larger than {limit} bytes")));
         }
-        let mut content = Zeroizing::new(Vec::with_capacity(size + 1));
-        file.take(limit as u64 + 1).read_to_end(&mut content)?;
+        let content = Wiped::read(file.take(limit as u64 + 1), size)?;
         if content.len() > limit {
             return Err(refused(&format!("it is larger than {limit} bytes")));
         }

@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use zeroize::Zeroizing;
+use crate::secret::Wiped;
 
 /// Where files are.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Folder {
     /// # Errors
     ///
     /// Where it is not a plain file, larger than the limit, or cannot be read.
-    pub(crate) fn read(&self, name: &str, limit: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    pub(crate) fn read(&self, name: &str, limit: usize) -> io::Result<Option<Wiped>> {
         let path = self.path.join(name);
         let size = match path.symlink_metadata() {
             Ok(metadata) if !metadata.is_file() => return Err(refused("it is not a plain file")),
@@ -72,9 +72,7 @@ impl Folder {
         if size > limit {
             return Err(refused(&format!("it is larger than {limit} bytes")));
         }
-        let mut content = Zeroizing::new(Vec::with_capacity(size + 1));
-        File::open(path)?.take(limit as u64).read_to_end(&mut content)?;
-        Ok(Some(content))
+        Wiped::read(File::open(path)?.take(limit as u64), size).map(Some)
     }
 
     /// What tells a file from the one that had its name before; none where there is none.

@@ -1,6 +1,7 @@
 //! A value that must not be seen: it has no `Display`, its `Debug` says so, and its memory is wiped when it is dropped.
 
 use std::fmt;
+use std::io;
 
 use zeroize::Zeroizing;
 
@@ -20,6 +21,47 @@ impl Secret {
     }
 }
 
+/// The bytes of a file that holds secrets, wiped when dropped: as a block, because byte by byte takes longer than reading does
+/// where there are millions.
+#[derive(Default, PartialEq, Eq)]
+pub(crate) struct Wiped(Vec<u8>);
+
+impl Wiped {
+    /// Reads to the end of a file of that size; one that has grown meanwhile is read too.
+    ///
+    /// # Errors
+    ///
+    /// The file's.
+    pub(crate) fn read(mut file: impl io::Read, size: usize) -> io::Result<Wiped> {
+        // One more, so that the end is seen without growing, which would leave a copy behind.
+        let mut bytes = Wiped(Vec::with_capacity(size + 1));
+        file.read_to_end(&mut bytes.0)?;
+        Ok(bytes)
+    }
+}
+
+impl std::ops::Deref for Wiped {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        self.0.fill(0);
+        // Without it the compiler would see that nobody reads them any more.
+        std::hint::black_box(&self.0);
+    }
+}
+
+impl fmt::Debug for Wiped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[redacted]")
@@ -33,5 +75,6 @@ mod tests {
     #[test]
     fn debug_does_not_show_the_value() {
         assert_eq!(format!("{:?}", Secret::new("hunter2".to_owned())), "[redacted]");
+        assert_eq!(format!("{:?}", Wiped::read(&b"hunter2"[..], 7).unwrap()), "[redacted]");
     }
 }

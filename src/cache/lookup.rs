@@ -218,9 +218,10 @@ fn usable(entry: &Entry<'_>, wanted: &Wanted<'_>, now: Now) -> Result<u64, Miss>
 impl Wanted<'_> {
     /// Whether an entry would be what is wanted if its tenant were, which is stored by its id and was asked for by a domain.
     fn is_of_other_tenant(&self, entry: &Entry<'_>) -> bool {
-        let is_domain = self.tenant_id.is_none() && self.authority.tenant().is_some_and(|tenant| uuid::Uuid::try_parse(tenant).is_err());
+        let is_domain = || self.tenant_id.is_none() && self.authority.tenant().is_some_and(|tenant| uuid::Uuid::try_parse(tenant).is_err());
         let is_id = || entry.realm.as_deref().is_some_and(|realm| uuid::Uuid::try_parse(realm).is_ok());
-        is_domain && is_id() && Wanted { tenant_id: entry.realm.as_deref(), ..*self }.is_of(entry)
+        let is_ours = entry.client_id.as_deref().is_some_and(|id| is_same_client(id, self.client_id));
+        is_ours && is_domain() && is_id() && Wanted { tenant_id: entry.realm.as_deref(), ..*self }.is_of(entry)
     }
 
     /// Whether a refresh token is the one that the client has for the account.

@@ -7,14 +7,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use zeroize::Zeroizing;
-
 use super::failure::Failure;
 use super::msal_lock::{self, MsalLock};
 use super::partition::Partition;
 use super::place::Place;
 use super::schema::{Broken, Document};
 use crate::folder::{Folder, Keeping};
+use crate::secret::Wiped;
 
 /// The largest cache file, in bytes.
 const LIMIT: usize = 64 << 20;
@@ -41,7 +40,7 @@ pub(crate) struct Store {
 }
 
 /// The text of a cache, wiped when dropped.
-pub(crate) type Content = Zeroizing<Vec<u8>>;
+pub(crate) type Content = Wiped;
 
 /// What tells one version of a file from the next.
 pub(crate) type Version = Option<String>;
