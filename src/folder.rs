@@ -3,15 +3,17 @@
 //! Files are read only where they are plain, our own, and have no other name; they are replaced whole or not at all.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::secret::Wiped;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
+
+/// Ending of the names of files that are being written.
+pub(crate) const TEMPORARY: &str = ".tmp";
 
 /// Where files are.
 #[derive(Debug)]
@@ -72,7 +74,7 @@ impl Folder {
             // Where it is another's, what is made would be left to them: so with `sudo`, which keeps HOME.
             check_shared(&rustix::fs::fstat(&above.descriptor)?, "the folder that it would be made in")?;
         }
-        std::fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE.bits()).create(path)?;
+        make(path)?;
         Folder::open(path, keeping)?.ok_or_else(|| refused("its folder is gone again"))
     }
 
@@ -191,7 +193,7 @@ impl Folder {
         for slot in 0..MOST_WRITERS {
             let mut temporary = OsString::from(".");
             temporary.push(name);
-            temporary.push(format!(".{slot}.tmp"));
+            temporary.push(format!(".{slot}{TEMPORARY}"));
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let file = match rustix::fs::openat(&self.descriptor, &temporary, flags, FILE_MODE) {
                 Ok(descriptor) => File::from(descriptor),
@@ -201,10 +203,14 @@ impl Folder {
                 },
                 Err(error) => return Err(error.into()),
             };
-            // It was somebody else's leftover for a moment, and may be gone.
-            if file.try_lock().is_ok() && self.is_at(&file, &temporary) {
-                // The umask can take rights away that the owner needs.
-                rustix::fs::fchmod(&file, FILE_MODE)?;
+            // It was somebody else's leftover for a moment, and may be gone. Where the file system has no locks, the name is all.
+            let is_free = !matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+            if is_free && self.is_at(&file, &temporary) {
+                if let Err(error) = give_owner_rights(&file) {
+                    // What fails here is told by what failed before.
+                    let _ = self.remove_os(&temporary);
+                    return Err(error);
+                }
                 return Ok((file, temporary));
             }
         }
@@ -233,6 +239,7 @@ impl Folder {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         let descriptor = rustix::fs::openat(&self.descriptor, name, flags, FILE_MODE)?;
         check_own(&rustix::fs::fstat(&descriptor)?)?;
+        give_owner_rights(&descriptor)?;
         Ok(File::from(descriptor))
     }
 
@@ -243,7 +250,13 @@ impl Folder {
     /// `AlreadyExists`, and where it cannot be made.
     pub(crate) fn create_new(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(File::from(rustix::fs::openat(&self.descriptor, name, flags, FILE_MODE)?))
+        let descriptor = rustix::fs::openat(&self.descriptor, name, flags, FILE_MODE)?;
+        if let Err(error) = give_owner_rights(&descriptor) {
+            // What fails here is told by what failed before.
+            let _ = self.remove(name);
+            return Err(error);
+        }
+        Ok(File::from(descriptor))
     }
 
     /// Whether an open file is the one that has a name.
@@ -268,6 +281,10 @@ impl Folder {
     ///
     /// The system's.
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        self.remove_os(name.as_ref())
+    }
+
+    fn remove_os(&self, name: &OsStr) -> io::Result<()> {
         match rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(error.into()),
@@ -287,6 +304,30 @@ impl Folder {
         names.sort_unstable();
         Ok(names)
     }
+}
+
+/// Makes a folder and those that lead to it, each for the owner alone whatever the umask.
+fn make(path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    path.parent().map_or(Ok(()), make)?;
+    match rustix::fs::mkdir(path, FOLDER_MODE) {
+        Ok(()) if Mode::from_raw_mode(rustix::fs::lstat(path)?.st_mode).contains(FOLDER_MODE) => Ok(()),
+        Ok(()) => Ok(rustix::fs::chmod(path, FOLDER_MODE)?),
+        // Another process was faster.
+        Err(Errno::EXIST) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Gives the owner the rights that the umask may have taken, and takes those of others.
+fn give_owner_rights(file: impl AsFd) -> io::Result<()> {
+    let mode = Mode::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) & (Mode::RWXU | OTHERS);
+    if mode != FILE_MODE {
+        rustix::fs::fchmod(file, FILE_MODE)?;
+    }
+    Ok(())
 }
 
 fn check_own(stat: &Stat) -> io::Result<()> {

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use crate::secret::Wiped;
 
+/// Ending of the names of files that are being written.
+pub(crate) const TEMPORARY: &str = ".tmp";
+
 /// Where files are.
 #[derive(Debug)]
 pub(crate) struct Folder {
@@ -119,7 +122,7 @@ impl Folder {
         for slot in 0..MOST_WRITERS {
             let mut temporary = OsString::from(".");
             temporary.push(name);
-            temporary.push(format!(".{slot}.tmp"));
+            temporary.push(format!(".{slot}{TEMPORARY}"));
             let temporary = self.path.join(temporary);
             let file = OpenOptions::new().write(true).create(true).truncate(false).open(&temporary)?;
             if file.try_lock().is_ok() {

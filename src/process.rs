@@ -26,14 +26,26 @@ pub(crate) fn within_runtime<T>(flow: impl Future<Output = Result<T, Error>>) ->
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::System(format!("no request can be made: {error}")))?;
     let result = runtime.block_on(async {
+        #[cfg(unix)]
+        let _listener = survive_limits();
+        // Whoever listens for signals comes first: the flow may be long at work before it waits for anything.
         tokio::select! {
-            result = flow => result,
+            biased;
             signal = interruption() => Err(Error::Interrupted(signal)),
+            result = flow => result,
         }
     });
     // A name that is being looked up cannot be called off, and nobody waits for it.
     runtime.shutdown_background();
     result
+}
+
+/// A file that may not grow (`ulimit -f`) is an error like a full disk, and not the end of the process, once somebody listens to
+/// the signal that says so.
+#[cfg(unix)]
+fn survive_limits() -> Option<tokio::signal::unix::Signal> {
+    let number = rustix::process::Signal::XFSZ.as_raw();
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(number)).ok()
 }
 
 /// Waits for a signal that ends the command, and tells which.

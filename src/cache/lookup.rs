@@ -233,7 +233,7 @@ impl Wanted<'_> {
 
     /// Whether an access token is one of the same app, for the same account, asked for in the same way; scopes aside.
     pub(super) fn is_of(&self, entry: &Entry<'_>) -> bool {
-        let is_plain = entry.bound_to.is_none()
+        let is_plain = !says(&entry.bound_to)
             && entry.credential_type.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("AccessToken"))
             && entry.token_type.as_deref().is_none_or(|kind| kind.is_empty() || kind.eq_ignore_ascii_case("Bearer"));
         is_plain

@@ -3,7 +3,7 @@
 //! Their libraries differ. Some take its existence for the lock, some a `flock` on it; all write who they are into it. So it is
 //! made where it must not exist, locked as well, and removed at the end. One that a dead process left is taken over.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
@@ -28,18 +28,14 @@ pub(super) struct MsalLock<'f> {
 /// Where the lock file cannot be made or is not one.
 pub(super) fn try_lock<'f>(folder: &'f Folder, file_name: &str, impatient: bool) -> io::Result<Option<MsalLock<'f>>> {
     let name = format!("{file_name}.lockfile");
-    let file = match folder.create_new(&name) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            let file = folder.lock_file(&name)?;
-            if file.try_lock().is_err() || !folder.is_at(&file, &name) || !(impatient || is_left(&file)?) {
-                return Ok(None);
-            }
-            return own(folder, name, file).map(Some);
-        }
+    let (file, is_new) = match folder.create_new(&name) {
+        Ok(file) => (file, true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => (folder.lock_file(&name)?, false),
         Err(error) => return Err(error),
     };
-    if file.try_lock().is_err() || !folder.is_at(&file, &name) {
+    // Where the file system has no locks, its existence is the lock.
+    let is_locked = !matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+    if !is_locked || !folder.is_at(&file, &name) || !(is_new || impatient || is_left(&file)?) {
         return Ok(None);
     }
     own(folder, name, file).map(Some)

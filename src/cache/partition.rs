@@ -96,8 +96,8 @@ impl Partition {
 }
 
 /// What tells one request from another: the same one, sent again, would get the same answer.
-pub(crate) fn fingerprint(partition: &Partition, scopes: &Scopes, secret: &Secret) -> String {
-    crypto::digest(["request", &partition.0, &scopes.to_string(), secret.expose()])
+pub(crate) fn fingerprint(partition: &Partition, scopes: &Scopes, credential: &Credential) -> String {
+    crypto::digest(["request", &partition.0, &scopes.to_string(), &credential.0])
 }
 
 /// Hash of the claims that a token is asked for with, as it is kept beside the token.

@@ -7,8 +7,12 @@ use crate::env::{self, Env};
 /// Where tokens are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// In a folder of ours, a file for each identity.
-    Folder(PathBuf),
+    /// In a folder, a file for each identity.
+    Folder {
+        path: PathBuf,
+        /// Whether a person named it: it is theirs then, and its rights are what they made them.
+        is_named: bool,
+    },
     /// In one file, which other programs may use too. Our locks and memories of failures are in our own folder, where there
     /// is one.
     File { file: PathBuf, folder: Option<PathBuf> },
@@ -24,11 +28,15 @@ const OFF: &str = "none";
 /// The place that `--cache` or `ENTRA_TOKEN_CACHE` names, else the user's state folder.
 pub(crate) fn place(named: Option<&Path>, environment: &Env) -> Place {
     let ours = || state_folder(environment).map(|folder| folder.join("entra-token"));
-    match named {
+    // Where a variable is set by a CI system or a service file, no shell has put the home folder in.
+    let below_home = named.and_then(|path| path.strip_prefix("~").ok()).and_then(|rest| Some(environment.home()?.join(rest)));
+    match below_home.as_deref().or(named) {
         Some(path) if path.as_os_str() == OFF => Place::Off,
-        Some(path) if path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") => Place::Folder(path.to_owned()),
+        Some(path) if path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") => {
+            Place::Folder { path: path.to_owned(), is_named: true }
+        }
         Some(path) => Place::File { file: path.to_owned(), folder: ours() },
-        None => ours().map_or(Place::Homeless, Place::Folder),
+        None => ours().map_or(Place::Homeless, |path| Place::Folder { path, is_named: false }),
     }
 }
 
@@ -63,12 +71,15 @@ mod tests {
         } else {
             "/home/me/.local/state/entra-token"
         };
-        assert_eq!(place(None, &home), Place::Folder(own.into()));
-        assert_eq!(place(None, &relative), Place::Folder(own.into()), "a relative one is not valid");
-        assert_eq!(place(None, &state), Place::Folder("/state/entra-token".into()));
+        let folder = |path: &str, is_named| Place::Folder { path: path.into(), is_named };
+        assert_eq!(place(None, &home), folder(own, false));
+        assert_eq!(place(None, &relative), folder(own, false), "a relative one is not valid");
+        assert_eq!(place(None, &state), folder("/state/entra-token", false));
         assert_eq!(place(None, &env(&[])), Place::Homeless);
         assert_eq!(place(Some(Path::new("none")), &home), Place::Off);
-        assert_eq!(place(Some(Path::new("folder/")), &home), Place::Folder("folder/".into()));
+        assert_eq!(place(Some(Path::new("folder/")), &home), folder("folder/", true));
+        let below_home = Place::File { file: "/home/me/x.json".into(), folder: Some("/state/entra-token".into()) };
+        assert_eq!(place(Some(Path::new("~/x.json")), &state), below_home);
         let file = |folder: Option<&str>| Place::File { file: "x.json".into(), folder: folder.map(PathBuf::from) };
         assert_eq!(place(Some(Path::new("x.json")), &state), file(Some("/state/entra-token")));
         assert_eq!(place(Some(Path::new("x.json")), &env(&[])), file(None));

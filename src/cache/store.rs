@@ -12,11 +12,13 @@ use super::msal_lock::{self, MsalLock};
 use super::partition::Partition;
 use super::place::Place;
 use super::schema::{Broken, Document};
-use crate::folder::{Folder, Keeping};
+use crate::folder::{Folder, Keeping, TEMPORARY};
 use crate::secret::Wiped;
 
 /// The largest cache file, in bytes.
 const LIMIT: usize = 64 << 20;
+/// What the name of a file that was no cache ends with, before the time.
+const ASIDE: &str = ".corrupt-";
 /// The largest memory of a failure, in bytes.
 const FAILURE_LIMIT: usize = 64 << 10;
 
@@ -86,7 +88,7 @@ impl Store {
     /// The file with a partition's tokens.
     pub(crate) fn file(&self, partition: &Partition) -> Option<PathBuf> {
         match &self.place {
-            Place::Folder(folder) => Some(folder.join(partition.tokens())),
+            Place::Folder { path, .. } => Some(path.join(partition.tokens())),
             Place::File { file, .. } => Some(file.clone()),
             Place::Off | Place::Homeless => None,
         }
@@ -109,10 +111,18 @@ impl Store {
         Folder::open(&folder, keeping).ok().flatten()?.version(&name)
     }
 
+    /// How the folder with our own files is kept.
+    fn keeping(&self) -> Keeping {
+        match self.place {
+            Place::Folder { is_named: true, .. } => Keeping::Shared,
+            _ => Keeping::Private,
+        }
+    }
+
     /// Folder and name of the file with a partition's tokens.
     fn tokens(&self, partition: &Partition) -> Option<(PathBuf, String, Keeping)> {
         match &self.place {
-            Place::Folder(folder) => Some((folder.clone(), partition.tokens(), Keeping::Private)),
+            Place::Folder { path, .. } => Some((path.clone(), partition.tokens(), self.keeping())),
             Place::File { file, .. } => {
                 let (folder, name) = split(file)?;
                 Some((folder, name, Keeping::Shared))
@@ -124,7 +134,7 @@ impl Store {
     /// The folder with our own files, and the partition that they are named after.
     fn own(&self, partition: &Partition) -> Option<(&Path, Partition)> {
         match &self.place {
-            Place::Folder(folder) => Some((folder, partition.clone())),
+            Place::Folder { path, .. } => Some((path, partition.clone())),
             Place::File { file, folder: Some(folder) } => {
                 let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
                 Some((folder, partition.within(&file.to_string_lossy())))
@@ -141,7 +151,7 @@ impl Store {
     /// Where the lock's file cannot be made.
     pub(crate) fn try_lock(&self, partition: &Partition) -> Result<Option<Flight>, Trouble> {
         let locked = match self.own(partition) {
-            Some((path, own)) => try_lock(path, &own.lock()),
+            Some((path, own)) => try_lock(path, self.keeping(), &own.lock()),
             None => Err(self.trouble(partition, "there is no home folder for its locks")),
         };
         match locked {
@@ -157,7 +167,7 @@ impl Store {
     pub(crate) fn holder(&self, partition: &Partition) -> String {
         let read = || {
             let (path, own) = self.own(partition)?;
-            let folder = Folder::open(path, Keeping::Private).ok()??;
+            let folder = Folder::open(path, self.keeping()).ok()??;
             let content = folder.read(&own.lock(), 64).ok()??;
             std::str::from_utf8(&content).ok()?.trim().parse::<u32>().ok()
         };
@@ -167,14 +177,14 @@ impl Store {
     /// The failure that is remembered for a partition.
     pub(crate) fn failure(&self, partition: &Partition) -> Option<Failure> {
         let (path, own) = self.own(partition)?;
-        let folder = Folder::open(path, Keeping::Private).ok()??;
+        let folder = Folder::open(path, self.keeping()).ok()??;
         Failure::parse(&folder.read(&own.failure(), FAILURE_LIMIT).ok()??)
     }
 
     /// Remembers a failure, or forgets the one that is remembered. Where that is not possible, others ask for themselves.
     pub(crate) fn remember(&self, partition: &Partition, failure: Option<&Failure>) {
         let Some((path, own)) = self.own(partition) else { return };
-        let Ok(Some(folder)) = Folder::open(path, Keeping::Private) else { return };
+        let Ok(Some(folder)) = Folder::open(path, self.keeping()) else { return };
         let _ = match failure {
             Some(failure) => folder.replace(own.failure(), failure.to_text().as_bytes()),
             None => folder.remove(&own.failure()),
@@ -218,13 +228,36 @@ impl Store {
     /// Where the folder cannot be read.
     pub(crate) fn partitions(&self) -> Result<Vec<Partition>, Trouble> {
         match &self.place {
-            Place::Folder(path) => {
-                let Some(folder) = in_place(path, Folder::open(path, Keeping::Private))? else { return Ok(Vec::new()) };
+            Place::Folder { path, .. } => {
+                let Some(folder) = in_place(path, Folder::open(path, self.keeping()))? else { return Ok(Vec::new()) };
                 Ok(in_place(path, folder.names())?.iter().filter_map(|name| Partition::of_file(name)).collect())
             }
             Place::File { .. } => Ok(vec![Partition::whole()]),
             Place::Off | Place::Homeless => Ok(Vec::new()),
         }
+    }
+
+    /// Files that hold what nobody can read: caches that are broken, and those that were moved aside.
+    pub(crate) fn unreadable(&self) -> Vec<PathBuf> {
+        let Ok(partitions) = self.partitions() else { return Vec::new() };
+        let broken = partitions.iter().filter(|partition| {
+            let content = self.read(partition).ok().flatten().unwrap_or_default();
+            parse(&content).is_err()
+        });
+        let mut files: Vec<PathBuf> = broken.filter_map(|partition| self.file(partition)).collect();
+        let (path, prefix, keeping) = match &self.place {
+            Place::Folder { path, .. } => (path.clone(), String::new(), self.keeping()),
+            Place::File { file, .. } => match split(file) {
+                Some((folder, name)) => (folder, name, Keeping::Shared),
+                None => return files,
+            },
+            Place::Off | Place::Homeless => return files,
+        };
+        let names = Folder::open(&path, keeping).ok().flatten().and_then(|folder| folder.names().ok()).unwrap_or_default();
+        let is_aside =
+            |name: &String| name.starts_with(&prefix) && name.contains(ASIDE) && (self.is_shared() || Partition::is_cleared(name));
+        files.extend(names.into_iter().filter(is_aside).map(|name| path.join(name)));
+        files
     }
 
     /// Removes every file of ours from our folder, whatever it holds, but for the locks.
@@ -233,8 +266,8 @@ impl Store {
     ///
     /// Where one cannot be removed.
     pub(crate) fn clear_folder(&self) -> Result<(), Trouble> {
-        let Place::Folder(path) = &self.place else { return Ok(()) };
-        let Some(folder) = in_place(path, Folder::open(path, Keeping::Private))? else { return Ok(()) };
+        let Place::Folder { path, .. } = &self.place else { return Ok(()) };
+        let Some(folder) = in_place(path, Folder::open(path, self.keeping()))? else { return Ok(()) };
         for name in in_place(path, folder.names())?.iter().filter(|name| Partition::is_cleared(name)) {
             in_place(&path.join(name), folder.remove(name))?;
         }
@@ -242,8 +275,8 @@ impl Store {
     }
 }
 
-fn try_lock(path: &Path, name: &str) -> Result<Option<Flight>, Trouble> {
-    let folder = in_place(path, Folder::create(path, Keeping::Private))?;
+fn try_lock(path: &Path, keeping: Keeping, name: &str) -> Result<Option<Flight>, Trouble> {
+    let folder = in_place(path, Folder::create(path, keeping))?;
     loop {
         let mut file = in_place(&path.join(name), folder.lock_file(name))?;
         match file.try_lock() {
@@ -286,23 +319,34 @@ impl Writing<'_> {
 
     /// Puts the file where nobody looks for a cache. One such file is kept.
     fn move_aside(&self) -> io::Result<PathBuf> {
-        let prefix = format!("{}.corrupt-", self.name);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let aside = format!("{prefix}{now}");
-        for older in self.folder.names()?.iter().filter(|name| name.starts_with(&prefix) && **name != aside) {
-            self.folder.remove(older)?;
-        }
+        let aside = format!("{}{ASIDE}{now}", self.name);
+        self.remove_aside(Some(&aside))?;
         self.folder.rename(&self.name, &aside)?;
         Ok(self.folder.path().join(aside))
     }
 
-    /// Removes the file, whatever it is.
+    /// Removes what was put there, but for one.
+    fn remove_aside(&self, kept: Option<&str>) -> io::Result<()> {
+        let prefix = format!("{}{ASIDE}", self.name);
+        let names = self.folder.names()?;
+        let older = names.iter().filter(|name| name.starts_with(&prefix) && Some(name.as_str()) != kept);
+        older.into_iter().try_for_each(|name| self.folder.remove(name))
+    }
+
+    /// Removes the file, whatever it is, what was moved aside of it, and what writers that were killed have left.
     ///
     /// # Errors
     ///
     /// Where that is not possible.
     pub(crate) fn remove(&self) -> Result<(), Trouble> {
-        in_place(&self.folder.path().join(&self.name), self.folder.remove(&self.name))
+        let left = format!(".{}.", self.name);
+        let removed = self.folder.remove(&self.name).and_then(|()| self.remove_aside(None)).and_then(|()| {
+            let names = self.folder.names()?;
+            let temporary = names.iter().filter(|name| name.starts_with(&left) && name.ends_with(TEMPORARY));
+            temporary.into_iter().try_for_each(|name| self.folder.remove(name))
+        });
+        in_place(&self.folder.path().join(&self.name), removed)
     }
 }
 

@@ -40,15 +40,6 @@ pub(crate) async fn acquire(app: &App, http: &Http) -> Result<TokenSet, Error> {
     exchange.tokens(&endpoint, &request.to_http()).await
 }
 
-/// Asks for the id of the tenant, which other programs store its tokens under.
-///
-/// # Errors
-///
-/// What the network gives: `TimedOut`, `Transport`, `Unavailable`.
-pub(crate) async fn tenant_id(app: &App, http: &Http) -> Result<Option<String>, Error> {
-    Exchange::new(http, &app.authority, &app.client_id, &app.scopes)?.tenant_id().await
-}
-
 /// What can be told to be wrong with a secret before it is sent. `place` is where it was given.
 ///
 /// # Errors

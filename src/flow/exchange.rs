@@ -36,14 +36,6 @@ impl<'a> Exchange<'a> {
         Ok(Exchange { http, authority, client_id, scopes, request_id, is_refresh: false })
     }
 
-    /// The id of the authority's tenant, which its OpenID document tells; none where it does not.
-    pub(super) async fn tenant_id(&self) -> Result<Option<String>, Error> {
-        let document = self.authority.openid_document();
-        log::info!("asking {document} for the tenant's id");
-        let reply = self.send(&grant::document_request(&document, self.request_id), Repeat::Freely).await?;
-        Ok(discovery::token_endpoint(&reply, self.authority).ok().and_then(|endpoint| discovery::tenant_in(&endpoint)))
-    }
-
     /// The token endpoint: built where the kind of authority allows it, else asked for.
     pub(super) async fn token_endpoint(&self) -> Result<Url, Error> {
         if let Some(endpoint) = self.authority.token_endpoint() {
@@ -79,7 +71,7 @@ impl<'a> Exchange<'a> {
         })
     }
 
-    async fn send(&self, request: &Request, repeat: Repeat) -> Result<Reply, Error> {
+    pub(super) async fn send(&self, request: &Request, repeat: Repeat) -> Result<Reply, Error> {
         let answer = self.http.send(request, repeat).await.map_err(|error| self.with_id(error))?;
         let busy = answer.is_busy();
         let Answer { status, retry_after, body, received_at } = answer;

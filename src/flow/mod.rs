@@ -1,5 +1,6 @@
 //! The ways to a token, one file each, named as the command; `exchange` is what they share.
 
 pub(crate) mod client_creds;
+pub(crate) mod discovery;
 mod exchange;
 pub(crate) mod refresh;

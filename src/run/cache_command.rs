@@ -7,13 +7,14 @@ use super::context::Context;
 use crate::cache::inventory;
 use crate::cache::partition::Partition;
 use crate::cache::place::Place;
-use crate::cache::store::{Store, Trouble, Writing};
+use crate::cache::store::{self, Store, Trouble, Writing};
 use crate::cli::args::{Cache, ListFormat, Selection};
 use crate::cli::input::Limit;
 use crate::error::{Error, OutputError, UsageError};
 use crate::output::deliver::Destination;
 use crate::output::list;
 use crate::process;
+use crate::redact::foreign;
 use crate::secret::Secret;
 use crate::terminal::Terminal;
 
@@ -30,7 +31,7 @@ pub(super) fn run(command: &Cache, context: &Context<'_>) -> Result<(), Error> {
 
 fn path(store: &Store) -> Result<(), Error> {
     let path = match store.place() {
-        Place::Folder(path) | Place::File { file: path, .. } => path.to_string_lossy().into_owned(),
+        Place::Folder { path, .. } | Place::File { file: path, .. } => path.to_string_lossy().into_owned(),
         Place::Off => "none".to_owned(),
         Place::Homeless => return Err(homeless()),
     };
@@ -69,9 +70,15 @@ fn remove(store: &Store, selection: &Selection, terminal: &Terminal, limit: Limi
     }
     let mut removed = 0;
     for partition in store.partitions().map_err(unreadable)? {
-        // Locks are taken only where there is something to remove.
-        let content = store.read(&partition).map_err(unchanged)?.unwrap_or_default();
-        if inventory::has(&content, &selected) {
+        let content = match store.read(&partition) {
+            Ok(content) => content.unwrap_or_default(),
+            Err(trouble) => {
+                terminal.warn(&format!("left out: {trouble}"));
+                continue;
+            }
+        };
+        // Locks are taken only where there is something to remove. What cannot be read whole stays as it is.
+        if store::parse(&content).is_ok() && inventory::has(&content, &selected) {
             removed += change(store, &partition, limit, |writing| {
                 let changed = writing.change(|document| (inventory::remove(document, &selected), document.is_empty()))?;
                 let (count, is_empty) = changed.result;
@@ -82,6 +89,10 @@ fn remove(store: &Store, selection: &Selection, terminal: &Terminal, limit: Limi
             })?;
             store.remember(&partition, None);
         }
+    }
+    for file in store.unreadable() {
+        let file = foreign(&file.to_string_lossy());
+        terminal.warn(&format!("nobody can read what is in {file}, so it is still there; `entra-token cache clear` removes it"));
     }
     terminal.note(&match removed {
         0 => "nothing that is kept fits, so nothing was removed".to_owned(),
@@ -95,7 +106,7 @@ fn clear(store: &Store, terminal: &Terminal, limit: Limit) -> Result<(), Error> 
     match store.place() {
         Place::Off => return Ok(()),
         Place::Homeless => return Err(homeless()),
-        Place::Folder(_) => store.clear_folder().map_err(unchanged)?,
+        Place::Folder { .. } => store.clear_folder().map_err(unchanged)?,
         Place::File { .. } => {
             for partition in store.partitions().map_err(unreadable)? {
                 change(store, &partition, limit, |writing: &Writing<'_>| writing.remove())?;

@@ -70,7 +70,7 @@ impl Cached<'_> {
         let why = match self.store.place() {
             Place::Off => return None,
             Place::Homeless => HOMELESS.to_owned(),
-            Place::Folder(_) | Place::File { .. } => match self.read() {
+            Place::Folder { .. } | Place::File { .. } => match self.read() {
                 Ok(look) => return Some(look),
                 Err(trouble) => trouble.to_string(),
             },
@@ -258,7 +258,7 @@ impl Cached<'_> {
 
     /// Whether there is a place for tokens.
     pub(super) fn has_place(&self) -> bool {
-        matches!(self.store.place(), Place::Folder(_) | Place::File { .. })
+        matches!(self.store.place(), Place::Folder { .. } | Place::File { .. })
     }
 
     /// Writes the authority that a stored token was found for beside it, so that the next command finds it at once.
@@ -294,6 +294,10 @@ impl Cached<'_> {
     }
 
     async fn store_token(&self, tokens: &TokenSet) -> Result<(), Trouble> {
+        if tokens.expires_at.is_none() && tokens.refresh_token.is_none() {
+            log::info!("cache: not stored, because nobody knows when the token ends");
+            return Ok(());
+        }
         let (folder, name) = self.store.to_change(self.partition)?;
         let writing = writing(self.store, self.partition, (&folder, &name), self.limit.deadline).await?;
         let changed = writing.change(|document| {
@@ -306,10 +310,7 @@ impl Cached<'_> {
             self.terminal
                 .warn(&format!("the cache {} could not be read ({broken}): it is now {aside}, and a new one is begun", self.place()));
         }
-        match changed.result {
-            true => log::info!("cache: stored in {}", self.place()),
-            false => log::info!("cache: not stored, because nobody knows when the token ends"),
-        }
+        log::info!("cache: stored in {}", self.place());
         Ok(())
     }
 

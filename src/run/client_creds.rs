@@ -3,7 +3,7 @@
 use super::cached::Cached;
 use super::context::{Context, Delivery};
 use super::secrets;
-use crate::cache::lookup::{Look, Miss, Wanted};
+use crate::cache::lookup::{Hit, Look, Miss, Wanted};
 use crate::cache::partition::{self, Credential, Partition};
 use crate::cache::place::Place;
 use crate::cache::store::Store;
@@ -13,9 +13,10 @@ use crate::cli::layer::{Given, SecretSource};
 use crate::cli::plan::{Plan, Subject};
 use crate::entra::authority::Authority;
 use crate::entra::client_auth::ClientAuth;
+use crate::env::Env;
 use crate::error::{Error, UsageError};
 use crate::flow::client_creds::{self, App};
-use crate::http::Http;
+use crate::flow::discovery;
 use crate::output::format::{Issued, Source};
 use crate::process;
 use crate::secret::Secret;
@@ -72,17 +73,19 @@ fn obtain(plan: &Plan, delivery: &Delivery<'_>, context: &Context<'_>) -> Result
         None if context.common.silent => return Err(silent("there is no cache")),
         _ => {}
     }
-    let secret = proof.secret(plan, context)?;
-    let http = context.http([&secret])?;
-    let fingerprint = partition::fingerprint(&partition, &plan.scopes, &secret);
-    let app = app(plan, secret);
+    let fingerprint = partition::fingerprint(&partition, &plan.scopes, &proof.credential());
     let obtained = process::within_runtime(async {
         if let (true, Some(Look::Miss(Miss::OtherTenant))) = (store.is_shared(), &look)
-            && let Some(hit) = of_tenant_by_id(&cached, &app, &http).await
+            && let Some(hit) = of_tenant_by_id(&cached, context).await
         {
             return Ok((hit.into(), Source::Cache));
         }
-        cached.acquire(look, &fingerprint, async || client_creds::acquire(&app, &http).await).await
+        let ask = async || {
+            let secret = proof.secret(plan, context).await?;
+            let http = context.http([&secret])?;
+            client_creds::acquire(&app(plan, secret), &http).await
+        };
+        cached.acquire(look, &fingerprint, ask).await
     })?;
     Ok(issued(obtained))
 }
@@ -99,8 +102,9 @@ fn store(plan: &Plan, context: &Context<'_>) -> Store {
 
 /// Other programs store tokens by the tenant's id. Where the authority has one of the tenant's domains, one question without a
 /// secret in it tells whether a stored token is the one.
-async fn of_tenant_by_id(cached: &Cached<'_>, app: &App, http: &Http) -> Option<crate::cache::lookup::Hit> {
-    let id = client_creds::tenant_id(app, http).await.ok()??;
+async fn of_tenant_by_id(cached: &Cached<'_>, context: &Context<'_>) -> Option<Hit> {
+    let http = context.http([]).ok()?;
+    let id = discovery::tenant_id(cached.wanted.authority, &http).await.ok()??;
     let cached = Cached { wanted: Wanted { tenant_id: Some(&id), ..cached.wanted }, ..*cached };
     match cached.look()? {
         Look::Fresh(hit) => {
@@ -119,7 +123,8 @@ fn silent(why: &str) -> Error {
     )
 }
 
-/// The client's secret: read already, or what a program will say, which is run when the platform is asked and not before.
+/// The client's secret: read already, or what a program will say, which is run by who asks the platform and by nobody else.
+#[derive(Clone)]
 enum Proof {
     Read(Secret),
     Program(Vec<String>),
@@ -129,7 +134,7 @@ impl Proof {
     fn of(plan: &Plan, context: &Context<'_>) -> Result<Proof, Error> {
         match &plan.secret {
             Some(Given { value: SecretSource::Command(words), .. }) => Ok(Proof::Program(words.clone())),
-            Some(given) => read_secret(given, &plan.authority, context).map(Proof::Read),
+            Some(given) => read_secret(given, &plan.authority, context.limit).map(Proof::Read),
             None => {
                 let secret = secrets::asked(context.common)?;
                 client_creds::check(&secret, &plan.authority, "the terminal")?;
@@ -145,17 +150,21 @@ impl Proof {
         }
     }
 
-    fn secret(self, plan: &Plan, context: &Context<'_>) -> Result<Secret, Error> {
-        match (self, &plan.secret) {
-            (Proof::Program(_), Some(given)) => read_secret(given, &plan.authority, context),
-            (Proof::Read(secret), _) => Ok(secret),
+    async fn secret(&self, plan: &Plan, context: &Context<'_>) -> Result<Secret, Error> {
+        match (self, plan.secret.clone()) {
+            (Proof::Read(secret), _) => Ok(secret.clone()),
+            (Proof::Program(_), Some(given)) => {
+                let (authority, limit) = (plan.authority.clone(), context.limit);
+                let read = tokio::task::spawn_blocking(move || read_secret(&given, &authority, limit));
+                read.await.map_err(|error| Error::Internal(error.to_string()))?
+            }
             (Proof::Program(_), None) => Err(Error::Internal("a program that nobody named".to_owned())),
         }
     }
 }
 
-fn read_secret(given: &Given<SecretSource>, authority: &Authority, context: &Context<'_>) -> Result<Secret, Error> {
-    let secret = secrets::given("client secret", given, context.environment, context.limit)?;
+fn read_secret(given: &Given<SecretSource>, authority: &Authority, limit: Limit) -> Result<Secret, Error> {
+    let secret = secrets::given("client secret", given, &Env::Process, limit)?;
     client_creds::check(&secret, authority, &given.from.to_string())?;
     Ok(secret)
 }

@@ -4,7 +4,7 @@ use super::cached::Cached;
 use super::context::{Context, Delivery};
 use super::secrets;
 use crate::cache::lookup::{self, Look, SignIn, Wanted};
-use crate::cache::partition::{self, Partition};
+use crate::cache::partition::{self, Credential, Partition};
 use crate::cache::place::Place;
 use crate::cache::store::{self, Store};
 use crate::cli::args::Refresh;
@@ -68,8 +68,8 @@ fn by_cached_token(mut plan: Plan, store: &Store, delivery: &Delivery<'_>, conte
     if let Some(Look::Fresh(hit)) = look {
         return Ok(issued(&client, hit.into(), Source::Cache));
     }
-    let newest = person.refresh_tokens.first().map_or("", |token| token.expose());
-    let fingerprint = partition::fingerprint(&partition, &client.scopes, &Secret::new(newest.to_owned()));
+    let newest = person.refresh_tokens.first().map_or_else(|| Secret::new(String::new()), Secret::clone);
+    let fingerprint = partition::fingerprint(&partition, &client.scopes, &Credential::secret(&newest));
     let http = context.http(secrets_of(&client).chain(&person.refresh_tokens))?;
     let ask = async || {
         // Another process may have got a new one while this one waited.
@@ -155,7 +155,7 @@ fn chosen(mut people: Vec<SignIn>, plan: &Plan, store: &Store) -> Result<SignIn,
         people.retain(|person| person.username.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(&wanted.value)));
     }
     let place = match store.place() {
-        Place::Folder(path) | Place::File { file: path, .. } => foreign(&path.to_string_lossy()),
+        Place::Folder { path, .. } | Place::File { file: path, .. } => foreign(&path.to_string_lossy()),
         Place::Off | Place::Homeless => String::new(),
     };
     let client = foreign(&plan.client_id);

@@ -44,10 +44,21 @@ impl Sandbox {
 
     /// The names of the files in the folder.
     pub(crate) fn files(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.folder.path()).expect("the sandbox can be listed");
-        let mut names: Vec<String> = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
-        names.sort();
-        names
+        names(self.folder.path())
+    }
+
+    /// The folder that a user's tokens are in.
+    pub(crate) fn state(&self) -> PathBuf {
+        let apple = cfg!(target_vendor = "apple");
+        self.path(if apple { "Library/Application Support/entra-token" } else { ".local/state/entra-token" })
+    }
+
+    /// The one file with tokens in that folder.
+    #[track_caller]
+    pub(crate) fn cache_file(&self) -> PathBuf {
+        let files: Vec<String> = names(&self.state()).into_iter().filter(|name| has_extension(name, "json")).collect();
+        assert_eq!(files.len(), 1, "one identity has one file: {files:?}");
+        self.state().join(&files[0])
     }
 
     /// The binary with these arguments, in the folder, with nothing but the sandbox's environment.
@@ -56,6 +67,16 @@ impl Sandbox {
         command.args(arguments).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
         command.env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// The same, started by another program, whose words come first: `sh`, `strace`, `unshare`.
+    pub(crate) fn command_by<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, program: &[&str], arguments: I) -> Command {
+        let plain = self.command(arguments);
+        let mut command = Command::new(program[0]);
+        command.args(&program[1..]).arg(plain.get_program()).args(plain.get_args());
+        command.current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
+        command.envs(plain.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))));
         command
     }
 
@@ -81,8 +102,13 @@ impl Sandbox {
 
     /// The same with a parameters file.
     pub(crate) fn client_creds_with<'a>(&self, tenant: &Tenant, parameters: &Path, more: impl IntoIterator<Item = &'a str>) -> Ran {
-        let fixed: [OsString; 4] = ["client-creds".into(), parameters.into(), "--ca-file".into(), tenant.ca_file().into()];
-        self.run(fixed.into_iter().chain(more.into_iter().map(OsString::from)))
+        self.run(arguments_with(tenant, parameters, more))
+    }
+
+    /// The arguments of `client-creds` of the default app for Graph, for a command that is not run at once.
+    pub(crate) fn arguments<'a>(&self, tenant: &Tenant, more: impl IntoIterator<Item = &'a str>) -> Vec<OsString> {
+        let parameters = self.parameters(&tenant.authority(), contoso::DAEMON.client_id, contoso::DAEMON.secret);
+        arguments_with(tenant, &parameters, more)
     }
 
     /// Writes `parameters.json` as Microsoft's daemon sample has it.
@@ -98,6 +124,34 @@ impl Sandbox {
         });
         self.write("parameters.json", parameters.to_string())
     }
+}
+
+fn arguments_with<'a>(tenant: &Tenant, parameters: &Path, more: impl IntoIterator<Item = &'a str>) -> Vec<OsString> {
+    let fixed: [OsString; 4] = ["client-creds".into(), parameters.into(), "--ca-file".into(), tenant.ca_file().into()];
+    fixed.into_iter().chain(more.into_iter().map(OsString::from)).collect()
+}
+
+/// The names of what is in a folder; none where there is no such folder.
+pub(crate) fn names(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<String> = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Whether a file's name ends so.
+pub(crate) fn has_extension(name: &str, extension: &str) -> bool {
+    Path::new(name).extension().is_some_and(|own| own == extension)
+}
+
+/// Whether a program is installed. Some parts of the tests need more than a developer's machine has to have.
+pub(crate) fn has(program: &str) -> bool {
+    ["/usr/bin", "/bin"].iter().any(|folder| Path::new(folder).join(program).exists())
+}
+
+/// Whether the tests run as root, who may change users, mount and make devices.
+pub(crate) fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
 }
 
 #[cfg(unix)]
@@ -131,6 +185,24 @@ impl Ran {
         let token = self.stdout.strip_suffix('\n').expect("the token ends with a line break");
         assert_eq!(token.split('.').count(), 3, "a JWT: {token}");
         token
+    }
+
+    /// The token on standard output, and beside it one warning that holds a text.
+    #[track_caller]
+    pub(crate) fn token_with_warning(&self, text: &str) -> &str {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        let is_one_line = self.stderr.starts_with("warning: ") && self.stderr.lines().count() == 1;
+        assert!(is_one_line && self.stderr.contains(text), "one warning with {text:?} is not what {self:?} has");
+        let token = self.stdout.strip_suffix('\n').expect("the token ends with a line break");
+        assert_eq!(token.split('.').count(), 3, "a JWT: {token}");
+        token
+    }
+
+    /// The JSON on standard output.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        serde_json::from_str(&self.stdout).expect("standard output is JSON")
     }
 
     /// The standard refusal: this code, nothing on standard output, an error in the contract's shape, no panic.
