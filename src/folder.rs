@@ -124,9 +124,19 @@ impl Folder {
 
     /// Opens a file that is there, if it is what a file of ours is.
     fn open_own(&self, name: impl AsRef<OsStr>, access: OFlags) -> io::Result<Option<(File, Stat)>> {
+        loop {
+            match self.open_once(name.as_ref(), access)? {
+                // Another file took its name while it was opened.
+                Some((_, stat)) if stat.st_nlink == 0 => {}
+                opened => return Ok(opened),
+            }
+        }
+    }
+
+    fn open_once(&self, name: &OsStr, access: OFlags) -> io::Result<Option<(File, Stat)>> {
         // Without waiting: a pipe that nobody writes to would never open.
         let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let descriptor = match rustix::fs::openat(&self.descriptor, name.as_ref(), flags, Mode::empty()) {
+        let descriptor = match rustix::fs::openat(&self.descriptor, name, flags, Mode::empty()) {
             Ok(descriptor) => descriptor,
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::LOOP | Errno::MLINK) => return Err(refused("it is a symbolic link")),
@@ -135,6 +145,9 @@ impl Folder {
             Err(error) => return Err(error.into()),
         };
         let stat = rustix::fs::fstat(&descriptor)?;
+        if stat.st_nlink == 0 {
+            return Ok(Some((File::from(descriptor), stat)));
+        }
         check_own(&stat)?;
         if Mode::from_raw_mode(stat.st_mode).intersects(OTHERS) {
             rustix::fs::fchmod(&descriptor, FILE_MODE)?;
@@ -237,10 +250,16 @@ impl Folder {
     /// Where it cannot be made, or is not a file of ours.
     pub(crate) fn lock_file(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let descriptor = rustix::fs::openat(&self.descriptor, name, flags, FILE_MODE)?;
-        check_own(&rustix::fs::fstat(&descriptor)?)?;
-        give_owner_rights(&descriptor)?;
-        Ok(File::from(descriptor))
+        loop {
+            let descriptor = rustix::fs::openat(&self.descriptor, name, flags, FILE_MODE)?;
+            let stat = rustix::fs::fstat(&descriptor)?;
+            // Who had it has removed it while it was opened.
+            if stat.st_nlink > 0 {
+                check_own(&stat)?;
+                give_owner_rights(&descriptor)?;
+                return Ok(File::from(descriptor));
+            }
+        }
     }
 
     /// Makes a file that must not be there yet.

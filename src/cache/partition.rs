@@ -56,6 +56,11 @@ impl Partition {
         self.0.starts_with("user-")
     }
 
+    /// One request of an app, which is asked by one process and remembered by itself: requests for other scopes need not wait.
+    pub(crate) fn for_scopes(&self, scopes: &Scopes) -> Partition {
+        Partition(format!("{}-{}", self.0, &crypto::digest(["scopes", &scopes.to_string().to_lowercase()])[..16]))
+    }
+
     /// The same within a file that is shared with other programs, where locks and failures are ours alone.
     pub(crate) fn within(&self, file: &str) -> Partition {
         Partition(format!("in-{}", &crypto::digest([file, &self.0])[..32]))

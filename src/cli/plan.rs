@@ -45,8 +45,11 @@ pub(crate) struct Plan {
 /// When something is missing, contradictory or cannot be right; each names the setting and its place.
 pub(crate) fn plan(subject: Subject, flags: &Layer, file: &Layer, environment: &Layer) -> Result<Plan, UsageError> {
     let layers = [flags, file, environment];
-    let credential = credential(layers)?;
+    let mut credential = credential(layers)?;
     let client_id = layers.iter().find_map(|layer| layer.client_id.as_ref());
+    if subject == Subject::Person && is_another_apps(credential.as_ref(), client_id, environment) {
+        credential = None;
+    }
     let mut authority = authority(layers)?;
     if subject == Subject::Person {
         authority = authority.or(home_tenant(layers)?);
@@ -84,6 +87,14 @@ pub(crate) fn plan(subject: Subject, flags: &Layer, file: &Layer, environment: &
         username: layers.iter().find_map(|layer| layer.username.clone()),
         origins,
     })
+}
+
+/// Whether the environment's credential belongs to the environment's app, and another one is meant. An app that acts for a person
+/// may have none at all, so this one is not for it.
+fn is_another_apps(credential: Option<&Given<SecretSource>>, client_id: Option<&Given<String>>, environment: &Layer) -> bool {
+    let is_of_environment = credential.is_some_and(|given| matches!(given.from, Origin::Environment(_)));
+    let owner = environment.client_id.as_ref().map(|given| &given.value);
+    is_of_environment && owner.zip(client_id).is_some_and(|(owner, given)| !owner.eq_ignore_ascii_case(&given.value))
 }
 
 /// An authority, with the places that it and its tenant came from.

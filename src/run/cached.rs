@@ -35,6 +35,9 @@ const HOMELESS: &str =
 pub(super) struct Cached<'a> {
     pub(super) store: &'a Store,
     pub(super) partition: &'a Partition,
+    /// What only one process at a time asks for, and whose failure is remembered: the partition itself where requests use up
+    /// what is in it.
+    pub(super) flight: &'a Partition,
     pub(super) wanted: Wanted<'a>,
     pub(super) min_ttl: Duration,
     /// Asked anew, whatever is stored (`--force-refresh`).
@@ -121,14 +124,14 @@ impl Cached<'_> {
         };
         match asked {
             Ok(tokens) => {
-                self.keep(&tokens).await;
-                self.store.remember(self.partition, None);
+                self.keep(&tokens, self.flight == self.partition).await;
+                self.store.remember(self.flight, None);
                 drop(flight);
                 Ok((tokens, self.source))
             }
             Err(error) => {
                 if let Some(failure) = failure::of(&error, fingerprint, SystemTime::now()) {
-                    self.store.remember(self.partition, Some(&failure));
+                    self.store.remember(self.flight, Some(&failure));
                 }
                 drop(flight);
                 self.despite(error, aging)
@@ -159,7 +162,7 @@ impl Cached<'_> {
         let mut version = None;
         let mut told = false;
         loop {
-            let flight = match self.store.try_lock(self.partition) {
+            let flight = match self.store.try_lock(self.flight) {
                 Ok(flight) => flight,
                 Err(trouble) => return Boarding::Alone(trouble.to_string()),
             };
@@ -188,12 +191,12 @@ impl Cached<'_> {
             if waited >= patience {
                 return Boarding::Alone(format!(
                     "{} has asked for the same for {}",
-                    self.store.holder(self.partition),
+                    self.store.holder(self.flight),
                     seconds(Duration::from_secs(waited.as_secs()))
                 ));
             }
             if !told && (waited >= SILENCE || log::log_enabled!(log::Level::Info)) {
-                let text = format!("waiting for {}, which asks for the same token", self.store.holder(self.partition));
+                let text = format!("waiting for {}, which asks for the same token", self.store.holder(self.flight));
                 if waited >= SILENCE {
                     self.terminal.warn(&text);
                 } else {
@@ -209,7 +212,7 @@ impl Cached<'_> {
     /// The failure of another process that holds for this request.
     fn remembered(&self, fingerprint: &str) -> Option<Error> {
         let now = SystemTime::now();
-        let failure = self.store.failure(self.partition)?;
+        let failure = self.store.failure(self.flight)?;
         let age = failure.age(now);
         let error = failure.for_request(fingerprint, self.began, now)?;
         log::info!("not asked again: this is the answer of {:.1} seconds ago (--force-refresh asks)", age.as_secs_f64());
@@ -275,31 +278,29 @@ impl Cached<'_> {
 
     /// Stores a token that was asked for without regard to others.
     pub(super) async fn keep_without_flight(&self, tokens: &TokenSet) {
-        let deadline = self.limit.deadline.min(Instant::now() + PATIENCE);
-        match flight(self.store, self.partition, deadline).await {
-            Ok(_flight) => {
-                self.keep(tokens).await;
-                self.store.remember(self.partition, None);
-            }
-            Err(trouble) => self.terminal.warn(&format!("the token is not cached: {trouble}")),
-        }
+        self.keep(tokens, false).await;
+        self.store.remember(self.flight, None);
     }
 
     /// Stores a token. Where that is not possible the command goes on, with one warning.
-    async fn keep(&self, tokens: &TokenSet) {
-        if let Err(trouble) = self.store_token(tokens).await {
+    async fn keep(&self, tokens: &TokenSet, is_locked: bool) {
+        if let Err(trouble) = self.store_token(tokens, is_locked).await {
             let lost = if tokens.refresh_token.is_some() { ", nor is the new refresh token" } else { "" };
             self.terminal.warn(&format!("the token is not cached{lost}: {trouble}"));
         }
     }
 
-    async fn store_token(&self, tokens: &TokenSet) -> Result<(), Trouble> {
+    async fn store_token(&self, tokens: &TokenSet, is_locked: bool) -> Result<(), Trouble> {
         if tokens.expires_at.is_none() && tokens.refresh_token.is_none() {
             log::info!("cache: not stored, because nobody knows when the token ends");
             return Ok(());
         }
+        let deadline = self.limit.deadline.min(Instant::now() + PATIENCE);
+        // A shared file has a lock of its own.
+        let needs_lock = !is_locked && !self.store.is_shared();
+        let _lock = if needs_lock { Some(flight(self.store, self.partition, deadline).await?) } else { None };
         let (folder, name) = self.store.to_change(self.partition)?;
-        let writing = writing(self.store, self.partition, (&folder, &name), self.limit.deadline).await?;
+        let writing = writing(self.store, self.partition, (&folder, &name), deadline).await?;
         let changed = writing.change(|document| {
             let now = SystemTime::now();
             record::add_sign_in(document, &self.wanted, tokens, now);

@@ -218,6 +218,7 @@ fn cached<'a>(
     Cached {
         store,
         partition,
+        flight: partition,
         wanted: Wanted {
             authority: &client.authority,
             tenant_id: None,

@@ -240,9 +240,12 @@ fn locks_failures_and_temporary_files_follow_no_link() {
             let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
             sandbox.client_creds(&tenant, []).token();
             let file = sandbox.cache_file();
-            let at = match ending {
-                ".tmp" => sandbox.state().join(format!(".{}.0.tmp", file.file_name().unwrap().to_str().unwrap())),
-                _ => file.with_extension(&ending[1..]),
+            let at = if ending == ".tmp" {
+                sandbox.state().join(format!(".{}.0.tmp", file.file_name().unwrap().to_str().unwrap()))
+            } else {
+                // The request's own, which is named after the identity's file.
+                let locks = names(&sandbox.state()).into_iter().filter(|name| has_extension(name, "lock"));
+                sandbox.state().join(locks.max_by_key(String::len).unwrap()).with_extension(&ending[1..])
             };
             std::fs::remove_file(&file).unwrap();
             let _ = std::fs::remove_file(&at);

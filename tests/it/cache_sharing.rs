@@ -78,20 +78,21 @@ fn kill(mut child: Child) {
     child.wait().unwrap();
 }
 
-/// Makes the tokens of a file ones that the platform wants renewed.
-fn age(file: &Path) {
+/// Makes the tokens of a file ones that the platform wants renewed from a time on.
+fn renew_from(file: &Path, refresh_on: &str) {
     let mut cache: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     for entry in cache["AccessToken"].as_object_mut().unwrap().values_mut() {
-        entry["refresh_on"] = "1".into();
+        entry["refresh_on"] = refresh_on.into();
     }
     std::fs::write(file, cache.to_string()).unwrap();
 }
 
-/// The lock of the one identity in the cache's folder.
-fn lock_file(sandbox: &Sandbox) -> PathBuf {
-    let locks: Vec<String> = names(&sandbox.state()).into_iter().filter(|name| has_extension(name, "lock")).collect();
-    assert_eq!(locks.len(), 1, "{locks:?}");
-    sandbox.state().join(&locks[0])
+/// The locks of the one request in the cache's folder: its own, and that of its identity's file.
+fn lock_files(sandbox: &Sandbox) -> Vec<PathBuf> {
+    let locks: Vec<PathBuf> =
+        names(&sandbox.state()).iter().filter(|name| has_extension(name, "lock")).map(|name| sandbox.state().join(name)).collect();
+    assert_eq!(locks.len(), 2, "{locks:?}");
+    locks
 }
 
 /// The JSON error of a run that the platform refused or that could not reach it.
@@ -134,7 +135,7 @@ fn one_process_renews_for_all() {
     let directory = Directory::default().refresh_in(Duration::from_secs(1_000)).answers_after(Duration::from_millis(300));
     let (tenant, sandbox) = (Tenant::builder().directory(directory).start(), Sandbox::with_cache());
     let old = sandbox.client_creds(&tenant, []).token().to_owned();
-    age(&sandbox.cache_file());
+    renew_from(&sandbox.cache_file(), "1");
     let arguments = sandbox.arguments(&tenant, []);
     let all = together((0..20).map(|_| sandbox.command(&arguments)));
     let new = sandbox.client_creds(&tenant, []).token().to_owned();
@@ -337,15 +338,31 @@ fn who_has_a_token_waits_for_nobody() {
     let directory = Directory::default().refresh_in(Duration::from_secs(1_000));
     let (tenant, sandbox) = (Tenant::builder().directory(directory).start(), Sandbox::with_cache());
     let token = sandbox.client_creds(&tenant, []).token().to_owned();
-    // Another scope has the same lock.
-    let leader = leader(&tenant, &sandbox, &["--resource", "sql"]);
+    renew_from(&sandbox.cache_file(), "1");
+    let leader = leader(&tenant, &sandbox, &[]);
     signal(&leader, "STOP");
-    assert_eq!(sandbox.client_creds(&tenant, []).token(), token, "what is fresh takes no lock");
-    age(&sandbox.cache_file());
     assert_eq!(sandbox.client_creds(&tenant, []).token(), token, "what can be used is used while another asks");
+    renew_from(&sandbox.cache_file(), "99999999999");
+    assert_eq!(sandbox.client_creds(&tenant, []).token(), token, "what is fresh takes no lock");
+    renew_from(&sandbox.cache_file(), "1");
     assert_eq!(tenant.requests().len(), 2);
     kill(leader);
     assert_ne!(sandbox.client_creds(&tenant, []).token(), token);
+}
+
+#[test]
+fn requests_for_other_scopes_wait_for_nobody_and_keep_each_others_tokens() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    let leader = leader(&tenant, &sandbox, &[]);
+    signal(&leader, "STOP");
+    let resources = ["arm", "sql", "keyvault", "storage", "databricks"];
+    let mut commands: Vec<_> = resources.iter().map(|name| sandbox.command(sandbox.arguments(&tenant, ["--resource", name]))).collect();
+    let runs: Vec<Child> = commands.iter_mut().map(start).collect();
+    let tokens: Vec<String> = runs.into_iter().map(|run| finish(run).token().to_owned()).collect();
+    kill(leader);
+    for (name, token) in resources.iter().zip(&tokens) {
+        assert_eq!(sandbox.client_creds(&tenant, ["--resource", name, "--silent"]).token(), token, "{name}");
+    }
 }
 
 #[test]
@@ -369,17 +386,20 @@ fn lock_files_cost_nothing_and_are_never_deleted() {
     use std::os::unix::fs::MetadataExt;
     let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
     sandbox.client_creds(&tenant, []).token();
-    let lock = lock_file(&sandbox);
-    let number = std::fs::metadata(&lock).unwrap().ino();
+    let locks = lock_files(&sandbox);
+    let numbers = || locks.iter().map(|lock| std::fs::metadata(lock).unwrap().ino()).collect::<Vec<_>>();
+    let before = numbers();
     let remove = ["cache", "remove", "--client-id", contoso::DAEMON.client_id];
     for (at, command) in [&["cache", "clear"][..], &remove, &["cache", "clear"]].into_iter().enumerate() {
         // Whatever a dead process left in it.
-        std::fs::write(&lock, ["", "1", "999999999 garbage\n\0"][at]).unwrap();
+        for lock in &locks {
+            std::fs::write(lock, ["", "1", "999999999 garbage\n\0"][at]).unwrap();
+        }
         assert_eq!(sandbox.run(command).code, Some(0));
-        assert_eq!(std::fs::metadata(&lock).unwrap().ino(), number, "{command:?}");
+        assert_eq!(numbers(), before, "{command:?}");
         sandbox.client_creds(&tenant, []).token();
         assert_eq!(tenant.requests().len(), 2 + at);
-        assert_eq!(std::fs::metadata(&lock).unwrap().ino(), number);
+        assert_eq!(numbers(), before);
     }
 }
 
@@ -390,8 +410,9 @@ fn a_forced_refresh_is_not_held_up_for_long() {
     signal(&leader, "STOP");
     let start = Instant::now();
     let ran = sandbox.client_creds(&tenant, ["--force-refresh", "--timeout", "3"]);
-    ran.token_with_warning(&format!("process {} has its lock", leader.id()));
+    let token = ran.token().to_owned();
     assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    assert_eq!(sandbox.client_creds(&tenant, []).token(), token, "it is cached, whoever else asks");
     kill(leader);
 }
 

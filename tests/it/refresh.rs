@@ -159,6 +159,11 @@ fn a_confidential_client_proves_itself_too() {
     let more = ["--scope", "User.Read", "--refresh-token-file", file.to_str().unwrap()];
     refresh(&sandbox, &tenant, contoso::DAEMON.client_id, &more).token();
     assert!(tenant.requests()[0].field("client_secret").is_some());
+    // The environment's secret is the environment's app's, where it names one.
+    let of_another = Sandbox::new().env("AZURE_CLIENT_SECRET", contoso::DAEMON.secret).env("AZURE_CLIENT_ID", contoso::DAEMON.client_id);
+    let file = signed_in(&of_another, &tenant, CLI, contoso::USER);
+    refresh(&of_another, &tenant, CLI, &["--resource", "arm", "--refresh-token-file", file.to_str().unwrap()]).token();
+    assert!(tenant.requests()[1].field("client_secret").is_none());
 }
 
 #[test]
