@@ -52,6 +52,12 @@ impl Recorded {
         format!("{}://{}", self.scheme, self.host)
     }
 
+    /// A line for the log: method and address.
+    pub(crate) fn line(&self) -> String {
+        let query = self.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
+        format!("{} {}{}{query}\n", self.method, self.base(), self.path)
+    }
+
     /// The query's parameters, decoded.
     pub(crate) fn parameters(&self) -> Vec<(String, String)> {
         form_urlencoded::parse(self.query.as_deref().unwrap_or_default().as_bytes()).into_owned().collect()

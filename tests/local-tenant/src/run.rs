@@ -54,6 +54,8 @@ fn environment(tenant: &Tenant) -> Vec<(&'static str, Option<OsString>)> {
         ("LOCAL_TENANT_REFRESH_TOKEN", tenant.refresh_token().map(OsString::from)),
         ("LOCAL_TENANT_ORIGIN", Some(tenant.origin().into())),
         ("LOCAL_TENANT_CA", authority.clone()),
+        // No other tenant takes the tokens of this one, so nothing shall keep them for longer.
+        ("XDG_STATE_HOME", Some(tenant.state_folder().into_os_string())),
         // Should the command build something: cargo reads these variables too, but its own come first. They keep what
         // was there before.
         ("CARGO_HTTP_PROXY", Some(before(&["CARGO_HTTP_PROXY", "HTTPS_PROXY", "https_proxy"]).unwrap_or_default())),

@@ -1,5 +1,7 @@
 //! What the connections of one tenant share.
 
+use std::fs::File;
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +21,7 @@ pub(crate) struct State {
     pub(crate) tls: Arc<ServerConfig>,
     pub(crate) ports: Ports,
     pub(crate) proxy_credentials: Option<(String, String)>,
+    pub(crate) log: Option<File>,
     pub(crate) is_idle_allowed: AtomicBool,
     pub(crate) endless_bytes_sent: AtomicU64,
     pub(crate) sign_ins: Mutex<SignIns>,
@@ -31,6 +34,9 @@ pub(crate) struct State {
 impl State {
     /// Records a request and takes what is to go wrong with it.
     pub(crate) fn arrived(&self, request: &Recorded) -> Option<Misbehaviour> {
+        if let Some(Err(error)) = self.log.as_ref().map(|mut log| log.write_all(request.line().as_bytes())) {
+            self.fault(format!("the log cannot be written: {error}"));
+        }
         lock(&self.requests).push(request.clone());
         lock(&self.queue).take(&request.path)
     }

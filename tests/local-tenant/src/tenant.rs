@@ -34,6 +34,7 @@ pub struct Tenant {
 pub struct Builder {
     directory: Directory,
     proxy_credentials: Option<(String, String)>,
+    log: Option<PathBuf>,
 }
 
 impl Builder {
@@ -49,10 +50,16 @@ impl Builder {
         self
     }
 
+    /// Makes it add a line to a file for every request: its method and its address.
+    pub fn log(mut self, file: PathBuf) -> Builder {
+        self.log = Some(file);
+        self
+    }
+
     /// Starts it.
     ///
     /// # Panics
-    /// When the machine does not let it: no loopback address, no folder for the CA file.
+    /// When the machine does not let it: no loopback address, no folder for the CA file, no log where it is to be.
     pub fn start(self) -> Tenant {
         self.try_start().unwrap_or_else(|error| panic!("the local tenant cannot start: {error}"))
     }
@@ -62,6 +69,7 @@ impl Builder {
         let folder = tempfile::Builder::new().prefix("local-tenant-").tempdir()?;
         let ca_file = folder.path().join("ca.pem");
         std::fs::write(&ca_file, &identity.authority)?;
+        let log = self.log.map(|file| std::fs::OpenOptions::new().create(true).append(true).open(file)).transpose()?;
         let (listeners, ports) = Listeners::bind()?;
         let state = Arc::new(State {
             directory: self.directory,
@@ -69,6 +77,7 @@ impl Builder {
             tls: identity.server,
             ports,
             proxy_credentials: self.proxy_credentials,
+            log,
             is_idle_allowed: AtomicBool::new(false),
             endless_bytes_sent: AtomicU64::new(0),
             sign_ins: Mutex::new(SignIns::default()),
@@ -176,6 +185,11 @@ impl Tenant {
     /// A new refresh token of the default user for Azure CLI, if the directory has both.
     pub(crate) fn refresh_token(&self) -> Option<String> {
         self.try_sign_in(contoso::AZURE_CLI.client_id, contoso::USER)
+    }
+
+    /// A folder for what programs keep of this tenant (`XDG_STATE_HOME`); it is gone when the tenant is.
+    pub fn state_folder(&self) -> PathBuf {
+        self.ca_file.with_file_name("state")
     }
 
     /// Every HTTP request that arrived whole, in order.

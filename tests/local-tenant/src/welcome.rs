@@ -44,7 +44,7 @@ fn text(tenant: &Tenant) -> String {
          through the proxy also: {hosts}\n\n\
          export HTTPS_PROXY={proxy} SSL_CERT_FILE='{ca}'\n\
          export REQUESTS_CA_BUNDLE='{ca}' CURL_CA_BUNDLE='{ca}'\n\
-         export AZURE_CLIENT_SECRET='{secret}'{refresh_token}",
+         export AZURE_CLIENT_SECRET='{secret}' XDG_STATE_HOME='{state}'{refresh_token}",
         origin = tenant.origin(),
         http = tenant.http_origin(),
         proxy = tenant.proxy_url(),
@@ -54,6 +54,7 @@ fn text(tenant: &Tenant) -> String {
         id = contoso::TENANT_ID,
         hosts = hosts.join(", "),
         secret = contoso::DAEMON.secret,
+        state = tenant.state_folder().display(),
         refresh_token = tenant.refresh_token().map(|token| format!("\nexport LOCAL_TENANT_REFRESH_TOKEN='{token}'")).unwrap_or_default(),
     )
 }

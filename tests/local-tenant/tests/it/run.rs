@@ -34,6 +34,7 @@ fn the_environment_leads_to_the_tenant() {
         ("REQUESTS_CA_BUNDLE", ca.clone()),
         ("CURL_CA_BUNDLE", ca),
         ("AZURE_CLIENT_SECRET", local_tenant::contoso::DAEMON.secret.to_owned()),
+        ("XDG_STATE_HOME", tenant.state_folder().display().to_string()),
         ("NO_PROXY", String::new()),
         ("all_proxy", String::new()),
     ] {
