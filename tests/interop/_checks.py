@@ -11,6 +11,9 @@ CLIENT = "6cce9505-8214-40ba-b75a-b49e21fbb586"
 SCOPE = "https://graph.microsoft.com/.default"
 USERS = "https://graph.microsoft.com/v1.0/users"
 
+# What is checked is a token that has just been got, and nobody's own cache is touched; a check of the cache says where it is.
+os.environ["ENTRA_TOKEN_CACHE"] = "none"
+
 
 def entra_token(*arguments):
     """What `entra-token client-creds` with the example's parameters prints."""

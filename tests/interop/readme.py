@@ -1,5 +1,6 @@
-"""Runs every command of the README as a user would paste it, led to the local tenant."""
+"""Runs every command of the README as a user would paste it, led to the local tenant; each in a home folder of its own."""
 
+import functools
 import json
 import os
 import pathlib
@@ -9,8 +10,11 @@ import subprocess
 import sys
 import tempfile
 
+import msal
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ENTRA_TOKEN = pathlib.Path(os.environ["ENTRA_TOKEN"]).resolve()
+AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 
 # What these recipes leave behind or print, beside a status of success.
 EXPECTED = {
@@ -21,6 +25,7 @@ EXPECTED = {
     "-o az": lambda ran, folder: json.loads(ran.stdout)["accessToken"],
     "-o exec-credential": lambda ran, folder: json.loads(ran.stdout)["status"]["token"],
     "-vv -o none": lambda ran, folder: ran.stdout == "" and "client_secret=***" in ran.stderr,
+    "entra-token cache list": lambda ran, folder: "6cce9505-8214-40ba-b75a-b49e21fbb586" in ran.stdout and "eyJ" not in ran.stdout,
     "cargo install": lambda ran, folder: (folder / "bin" / "entra-token").is_file(),
 }
 TOKEN = re.compile(r"^eyJ[\w-]+\.[\w-]+\.[\w-]+$", re.M)
@@ -36,7 +41,26 @@ def sandbox(secret):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="readme-"))
     shutil.copy(ROOT / "parameters.example.json", folder / "parameters.json")
     (folder / "secret.txt").write_text(secret + "\n")
+    (folder / ".azure").mkdir()
+    (folder / ".azure" / "msal_token_cache.json").write_text(az_login())
     return folder
+
+
+@functools.cache
+def az_login():
+    """What the Azure CLI keeps of a sign-in: its cache is MSAL's."""
+    cache = msal.SerializableTokenCache()
+    app = msal.PublicClientApplication(AZURE_CLI, authority="https://login.microsoftonline.com/organizations", token_cache=cache)
+    found = app.acquire_token_by_refresh_token(os.environ["LOCAL_TENANT_REFRESH_TOKEN"], ["User.Read"])
+    assert "access_token" in found, found
+    return cache.serialize()
+
+
+def homes(folder):
+    """What is kept for a user is kept in the sandbox; Rust is where it was."""
+    home = pathlib.Path.home()
+    rust = {name: os.environ.get(name) or str(home / default) for name, default in (("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup"))}
+    return {**rust, "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
 
 
 def run(command, secret, variables):
@@ -45,10 +69,16 @@ def run(command, secret, variables):
     inside = command.startswith("cargo ")
     if "DATABRICKS_TOKEN" in command:
         command += 'bash -c \'printf "%s\\n" "$DATABRICKS_TOKEN"\'\n'
-    environment = {**os.environ, **variables, "PATH": f"{folder}/path:{os.environ['PATH']}"}
+    environment = {**os.environ, **variables, **homes(folder), "PATH": f"{folder}/path:{os.environ['PATH']}"}
+    environment.pop("ENTRA_TOKEN_CACHE", None)
+    if "entra-token refresh" in command:
+        # The Azure CLI has no secret, and who uses it none of an app in the environment.
+        environment.pop("AZURE_CLIENT_SECRET", None)
     if not inside:
         (folder / "path").mkdir()
         (folder / "path" / "entra-token").symlink_to(ENTRA_TOKEN)
+    if "ENTRA_TOKEN_REFRESH_TOKEN" in command:
+        command = f"ENTRA_TOKEN_REFRESH_TOKEN='{os.environ['LOCAL_TENANT_REFRESH_TOKEN']}'\n{command}"
     if command.startswith("cargo install"):
         environment["CARGO_INSTALL_ROOT"] = str(folder)
     ran = subprocess.run(
