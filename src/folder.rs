@@ -20,6 +20,7 @@ pub(crate) const TEMPORARY: &str = ".tmp";
 pub(crate) struct Folder {
     descriptor: OwnedFd,
     path: PathBuf,
+    keeping: Keeping,
 }
 
 /// What is asked of a folder before anything in it is believed.
@@ -27,7 +28,7 @@ pub(crate) struct Folder {
 pub(crate) enum Keeping {
     /// It is ours alone: others lose what rights they have there, and who could swap it must not exist.
     Private,
-    /// Nobody but us and the system's administrator can put files of ours out of it.
+    /// It is ours or the administrator's, and not every user can put files of ours out of it.
     Shared,
     /// Nothing: the person named it, and a new file is put there and nothing read.
     Any,
@@ -54,7 +55,7 @@ impl Folder {
             Err(Errno::NOTDIR) => return Err(refused("its folder is not one")),
             Err(error) => return Err(error.into()),
         };
-        let folder = Folder { descriptor, path: path.to_owned() };
+        let folder = Folder { descriptor, path: path.to_owned(), keeping };
         folder.check(keeping)?;
         Ok(Some(folder))
     }
@@ -170,6 +171,8 @@ impl Folder {
     pub(crate) fn replace(&self, name: impl AsRef<OsStr>, content: &[u8]) -> io::Result<()> {
         let name = name.as_ref();
         match rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW) {
+            // A result goes where the person says; a cache is nobody else's.
+            Ok(stat) if self.keeping == Keeping::Any => check_plain(&stat)?,
             Ok(stat) => check_own(&stat)?,
             Err(Errno::NOENT) => {}
             Err(error) => return Err(error.into()),
@@ -350,14 +353,18 @@ fn give_owner_rights(file: impl AsFd) -> io::Result<()> {
 }
 
 fn check_own(stat: &Stat) -> io::Result<()> {
+    if stat.st_uid != rustix::process::geteuid().as_raw() && FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
+        return Err(refused("it belongs to another user"));
+    }
+    check_plain(stat)
+}
+
+fn check_plain(stat: &Stat) -> io::Result<()> {
     if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink {
         return Err(refused("it is a symbolic link"));
     }
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(refused("it is not a plain file"));
-    }
-    if stat.st_uid != rustix::process::geteuid().as_raw() {
-        return Err(refused("it belongs to another user"));
     }
     if stat.st_nlink != 1 {
         return Err(refused("it has another name (a hard link)"));

@@ -75,7 +75,7 @@ impl Folder {
         if size > limit {
             return Err(refused(&format!("it is larger than {limit} bytes")));
         }
-        Wiped::read(File::open(path)?.take(limit as u64), size).map(Some)
+        Wiped::read(File::open(path)?.take(limit as u64 + 1), size).map(Some)
     }
 
     /// What tells a file from the one that had its name before; none where there is none.
@@ -96,8 +96,9 @@ impl Folder {
         }
         let (mut file, temporary) = self.temporary(name.as_ref())?;
         let written = file.write_all(content).and_then(|()| file.sync_all());
-        drop(file);
+        // Held until it has its name: who could lock it now would write into it.
         let written = written.and_then(|()| std::fs::rename(&temporary, &path));
+        drop(file);
         if written.is_err() {
             // What fails here is told by what failed before.
             let _ = std::fs::remove_file(&temporary);
@@ -111,8 +112,7 @@ impl Folder {
     ///
     /// Why it could not.
     pub(crate) fn try_out(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
-        let (file, temporary) = self.temporary(name.as_ref())?;
-        drop(file);
+        let (_file, temporary) = self.temporary(name.as_ref())?;
         std::fs::remove_file(temporary)
     }
 

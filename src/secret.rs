@@ -51,7 +51,7 @@ impl std::ops::Deref for Wiped {
 impl Drop for Wiped {
     fn drop(&mut self) {
         self.0.fill(0);
-        // Without it the compiler would see that nobody reads them any more.
+        // Else the compiler may see that nobody reads them any more; that it does not is as much as can be had without unsafe code.
         std::hint::black_box(&self.0);
     }
 }

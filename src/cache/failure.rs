@@ -32,8 +32,8 @@ enum Answer {
     Unreadable(Box<Unreadable>),
 }
 
-/// What is to be kept of an error; nothing of those that are our own or this command's alone.
-pub(crate) fn of(error: &Error, request: &str, now: SystemTime) -> Option<Failure> {
+/// What is to be kept of an error, for some time at least; nothing of those that are our own or this command's alone.
+pub(crate) fn of(error: &Error, request: &str, now: SystemTime, least: Duration) -> Option<Failure> {
     let (answer, holds) = match error {
         Error::Refused(refused) => (Answer::Refused(refused.clone()), REFUSAL),
         Error::Unavailable(busy) => (Answer::Unavailable(busy.clone()), busy.retry_after.unwrap_or_default().min(LONGEST)),
@@ -43,7 +43,7 @@ pub(crate) fn of(error: &Error, request: &str, now: SystemTime) -> Option<Failur
         Error::Unreadable(unreadable) => (Answer::Unreadable(unreadable.clone()), Duration::ZERO),
         _ => return None,
     };
-    Some(Failure { request: request.to_owned(), at: millis(now), until: millis(now + holds), answer })
+    Some(Failure { request: request.to_owned(), at: millis(now), until: millis(now + holds.max(least)), answer })
 }
 
 impl Failure {
@@ -119,7 +119,7 @@ mod tests {
 
     /// What a command that began at a time is told about a failure at 10 seconds, through the file.
     fn told(error: &Error, request: &str, began: u64, now: u64) -> Option<Error> {
-        let kept = of(error, "request", at(10_000)).unwrap();
+        let kept = of(error, "request", at(10_000), Duration::ZERO).unwrap();
         Failure::parse(kept.to_text().as_bytes()).unwrap().for_request(request, at(began), at(now))
     }
 
@@ -145,6 +145,13 @@ mod tests {
     }
 
     #[test]
+    fn what_can_wait_is_kept_for_longer() {
+        let kept = |least| of(&lost(TransportKind::Lost), "request", at(10_000), least).unwrap();
+        assert!(kept(Duration::from_secs(30)).for_request("request", at(11_000), at(39_999)).is_some());
+        assert!(kept(Duration::ZERO).for_request("request", at(11_000), at(11_001)).is_none());
+    }
+
+    #[test]
     fn the_answer_is_the_same_and_the_wait_what_is_left_of_it() {
         let Some(Error::Unavailable(busy)) = told(&busy(Some(60)), "request", 11_000, 30_500) else { panic!() };
         assert_eq!(busy.retry_after, Some(Duration::from_secs(40)));
@@ -156,7 +163,7 @@ mod tests {
     fn what_is_this_commands_own_is_not_kept() {
         let timed_out = Error::TimedOut { after: Duration::ZERO, doing: String::new(), correlation_id: None };
         for error in [timed_out, lost(TransportKind::NoAuthorities), Error::Internal("bug".to_owned())] {
-            assert!(of(&error, "request", at(0)).is_none(), "{error}");
+            assert!(of(&error, "request", at(0), Duration::ZERO).is_none(), "{error}");
         }
         assert!(Failure::parse(b"{}").is_none() && Failure::parse(b"\xff").is_none());
     }

@@ -143,8 +143,18 @@ pub(crate) struct SignIn {
     pub(crate) home_account_id: String,
     /// The name to sign in with, where it is known.
     pub(crate) username: Option<String>,
+    /// The name to be called by, where it is known.
+    pub(crate) name: Option<String>,
     /// Refresh tokens that a client may use: its own, newest first, then those of its family.
-    pub(crate) refresh_tokens: Vec<Secret>,
+    pub(crate) refresh_tokens: Vec<RefreshToken>,
+}
+
+/// What a sign-in left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RefreshToken {
+    pub(crate) secret: Secret,
+    /// Whether it was given to the client itself, and not to another of its family.
+    pub(crate) is_own: bool,
 }
 
 /// The people who have signed in to a client at a host, or to one of the family that it may belong to.
@@ -174,16 +184,18 @@ pub(crate) fn sign_ins(text: &str, host: &str, client_id: &str) -> Result<Vec<Si
     })?;
     tokens.sort_by_key(|(is_familys, age, _)| (*is_familys, *age));
     let mut found: Vec<SignIn> = Vec::new();
-    for (_, _, entry) in tokens.into_iter().filter(|(is_familys, ..)| !is_familys || may_be_in_family) {
+    for (is_familys, _, entry) in tokens.into_iter().filter(|(is_familys, ..)| !is_familys || may_be_in_family) {
         let home_account_id = entry.home_account_id.unwrap_or_default().into_owned();
-        let refresh_token = Secret::new(entry.secret.unwrap_or_default().into_owned());
+        let secret = Secret::new(entry.secret.unwrap_or_default().into_owned());
+        let refresh_token = RefreshToken { secret, is_own: !is_familys };
         if let Some(known) = found.iter_mut().find(|known| known.home_account_id == home_account_id) {
             known.refresh_tokens.push(refresh_token);
             continue;
         }
         let account = names.iter().find(|account| account.home_account_id.as_deref() == Some(&home_account_id));
-        let username = account.and_then(|account| account.username.as_deref()).filter(|name| !name.is_empty()).map(str::to_owned);
-        found.push(SignIn { home_account_id, username, refresh_tokens: vec![refresh_token] });
+        let said = |text: Option<&Text<'_>>| text.and_then(Option::as_deref).filter(|text| !text.is_empty()).map(str::to_owned);
+        let (username, name) = (said(account.map(|account| &account.username)), said(account.map(|account| &account.name)));
+        found.push(SignIn { home_account_id, username, name, refresh_tokens: vec![refresh_token] });
     }
     Ok(found)
 }
@@ -472,11 +484,12 @@ mod tests {
             let tokens = |person: SignIn| (person.home_account_id, person.username, person.refresh_tokens);
             people.into_iter().map(tokens).collect::<Vec<_>>()
         };
-        let secret = |text: &str| Secret::new(text.to_owned());
-        let ours = ("u.t".to_owned(), Some("u@contoso.com".to_owned()), vec![secret("new"), secret("old"), secret("family")]);
-        assert_eq!(found(&cache), [ours, ("w.t".to_owned(), None, vec![secret("only family")])]);
+        let token = |text: &str, is_own| RefreshToken { secret: Secret::new(text.to_owned()), is_own };
+        let own = || vec![token("new", true), token("old", true)];
+        let ours = ("u.t".to_owned(), Some("u@contoso.com".to_owned()), [own(), vec![token("family", false)]].concat());
+        assert_eq!(found(&cache), [ours, ("w.t".to_owned(), None, vec![token("only family", false)])]);
         cache["AppMetadata"] = json!({"m": {"environment": "login.microsoftonline.com", "client_id": "app", "family_id": ""}});
-        let ours = ("u.t".to_owned(), Some("u@contoso.com".to_owned()), vec![secret("new"), secret("old")]);
+        let ours = ("u.t".to_owned(), Some("u@contoso.com".to_owned()), own());
         assert_eq!(found(&cache), [ours], "a client that is known to be in no family has its own alone");
     }
 }

@@ -4,13 +4,13 @@
 //! made where it must not exist, locked as well, and removed at the end. One that a dead process left is taken over.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::time::Duration;
 
 use crate::folder::Folder;
 
 /// How long a file may be empty: between its making and the name of who made it.
-const NAMELESS: Duration = Duration::from_millis(30);
+const NAMELESS: Duration = Duration::from_secs(1);
 
 /// The lock, held until dropped.
 #[derive(Debug)]
@@ -43,6 +43,7 @@ pub(super) fn try_lock<'f>(folder: &'f Folder, file_name: &str, impatient: bool)
 
 fn own(folder: &Folder, name: String, mut file: File) -> io::Result<MsalLock<'_>> {
     file.set_len(0)?;
+    file.rewind()?;
     let who = format!("{} {}", std::process::id(), env!("CARGO_PKG_NAME"));
     // Who reads it wants to name us; the lock is one without.
     let _ = file.write_all(who.as_bytes());
@@ -51,12 +52,15 @@ fn own(folder: &Folder, name: String, mut file: File) -> io::Result<MsalLock<'_>
 
 /// Whether who made a lock file has gone.
 fn is_left(file: &File) -> io::Result<bool> {
-    let mut who = String::new();
-    if file.take(64).read_to_string(&mut who).is_err() || who.is_empty() {
+    let mut who = Vec::new();
+    file.take(64).read_to_end(&mut who)?;
+    if who.is_empty() {
         let age = file.metadata()?.modified()?.elapsed().unwrap_or_default();
         return Ok(age > NAMELESS);
     }
-    Ok(!super::store::is_running(&who))
+    // What says nothing that is understood may be anybody's.
+    let id = who.split(|byte| !byte.is_ascii_digit()).next().and_then(|id| str::from_utf8(id).ok()?.parse().ok());
+    Ok(id.is_some_and(|id| !crate::folder::is_running(id)))
 }
 
 impl Drop for MsalLock<'_> {

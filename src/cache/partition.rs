@@ -61,6 +61,11 @@ impl Partition {
         Partition(format!("{}-{}", self.0, &crypto::digest(["scopes", &scopes.to_string().to_lowercase()])[..16]))
     }
 
+    /// One request, by its fingerprint, whose failure is remembered.
+    pub(crate) fn for_request(&self, fingerprint: &str) -> Partition {
+        Partition(format!("{}-{}", self.0, &fingerprint[..16]))
+    }
+
     /// The same within a file that is shared with other programs, where locks and failures are ours alone.
     pub(crate) fn within(&self, file: &str) -> Partition {
         Partition(format!("in-{}", &crypto::digest([file, &self.0])[..32]))
@@ -100,9 +105,12 @@ impl Partition {
     }
 }
 
-/// What tells one request from another: the same one, sent again, would get the same answer.
-pub(crate) fn fingerprint(partition: &Partition, scopes: &Scopes, credential: &Credential) -> String {
-    crypto::digest(["request", &partition.0, &scopes.to_string(), &credential.0])
+/// What tells one request from another: the same one, sent again, would get the same answer. All that it proves itself with
+/// counts, and where it goes.
+pub(crate) fn fingerprint(partition: &Partition, authority: &Authority, scopes: &Scopes, credentials: &[&Credential]) -> String {
+    let (authority, scopes) = (canonical(authority), scopes.to_string());
+    let fixed = ["request", &partition.0, &authority, &scopes];
+    crypto::digest(fixed.into_iter().chain(credentials.iter().map(|credential| credential.0.as_str())))
 }
 
 /// Hash of the claims that a token is asked for with, as it is kept beside the token.

@@ -33,11 +33,13 @@ struct AccessToken<'a> {
     authority: &'a str,
 }
 
-/// An app's entry. It says nothing yet, and MSAL writes it with the first token.
+/// An app's entry, which MSAL writes with the first token.
 #[derive(Serialize)]
 struct AppMetadata<'a> {
     client_id: &'a str,
     environment: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    family_id: Option<&'a str>,
 }
 
 /// A refresh token's entry, which is good for every tenant.
@@ -116,11 +118,9 @@ pub(crate) fn add_sign_in(document: &mut Document<'_>, wanted: &Wanted<'_>, toke
         };
         document.put(Kind::Account, key(&[home_account_id, environment, &realm]), json(&entry));
     }
-    if let Some(family) = &tokens.family {
-        let key = format!("appmetadata-{environment}-{client_id}");
-        let entry = serde_json::json!({ "client_id": client_id, "environment": environment, "family_id": family });
-        document.put(Kind::AppMetadata, key, entry.to_string());
-    }
+    // A client that was given none is known to be in no family.
+    let entry = AppMetadata { client_id, environment, family_id: tokens.family.as_deref() };
+    document.put(Kind::AppMetadata, format!("appmetadata-{environment}-{client_id}"), json(&entry));
 }
 
 /// Adds an access token, in place of the one that was got for the same and of those that have expired. A token of which
@@ -161,7 +161,7 @@ pub(crate) fn add_access_token(document: &mut Document<'_>, wanted: &Wanted<'_>,
     document.put(Kind::AccessToken, key, json(&entry));
     let key = format!("appmetadata-{environment}-{}", wanted.client_id);
     if document.get(Kind::AppMetadata, &key).is_none() {
-        document.put(Kind::AppMetadata, key, json(&AppMetadata { client_id: wanted.client_id, environment }));
+        document.put(Kind::AppMetadata, key, json(&AppMetadata { client_id: wanted.client_id, environment, family_id: None }));
     }
     true
 }
@@ -201,7 +201,10 @@ fn realm(authority: &Authority, tokens: &TokenSet) -> String {
 }
 
 fn json<T: Serialize>(entry: &T) -> String {
-    serde_json::to_string(entry).expect("texts make JSON")
+    // Larger than any entry: growing would leave copies of its secret behind.
+    let mut text = Vec::with_capacity(16 << 10);
+    serde_json::to_writer(&mut text, entry).expect("texts make JSON");
+    String::from_utf8(text).expect("JSON is UTF-8")
 }
 
 #[cfg(test)]

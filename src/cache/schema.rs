@@ -63,7 +63,7 @@ impl From<serde_json::Error> for Broken {
 
 /// The fields of an entry that mean something here, of whatever kind. Those that are missing, or are no text and no number,
 /// are `None`, so that reading an entry never fails.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Entry<'a> {
     pub(crate) credential_type: Text<'a>,
     pub(crate) secret: Text<'a>,
@@ -87,6 +87,13 @@ pub(crate) struct Entry<'a> {
     /// What sets a token apart from a plain bearer token of its client: the key it is bound to, the assertion it was exchanged
     /// for, a path of a federated identity.
     pub(crate) bound_to: Text<'a>,
+}
+
+/// Without the secret, and without what names a person.
+impl fmt::Debug for Entry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("client_id", &self.client_id).field("target", &self.target).finish_non_exhaustive()
+    }
 }
 
 /// The text of a field.
@@ -284,17 +291,22 @@ pub(crate) struct Document<'a> {
 #[derive(Debug)]
 enum Section<'a> {
     Known(Kind, Members<'a>),
-    Unknown(&'a str),
+    Unknown(Json<'a>),
 }
 
 /// Keys, and the JSON of their entries.
 type Members<'a> = Vec<(Cow<'a, str>, Json<'a>)>;
 
 /// The JSON of an entry: as it was read, or a new one, which is wiped when dropped.
-#[derive(Debug)]
 enum Json<'a> {
     Kept(&'a str),
     New(Zeroizing<String>),
+}
+
+impl fmt::Debug for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
 }
 
 impl Json<'_> {
@@ -324,7 +336,7 @@ impl<'a> Document<'a> {
                     let RawMembers(entries) = serde_json::from_str(raw.get())?;
                     Section::Known(kind, entries.into_iter().map(|(key, raw)| (key, Json::Kept(raw.get()))).collect())
                 }
-                None => Section::Unknown(raw.get()),
+                None => Section::Unknown(Json::Kept(raw.get())),
             };
             Ok((name, section))
         };
@@ -369,11 +381,12 @@ impl<'a> Document<'a> {
         for (_, section) in &mut self.sections {
             let Section::Known(known, members) = section else { continue };
             for (_, json) in members.iter_mut().filter(|_| *known == kind) {
-                let Ok(mut fields) = serde_json::from_str(json.text()) else { continue };
-                if serde_json::from_str(json.text()).is_ok_and(|entry| condition(&entry)) {
-                    change(&mut fields);
-                    *json = Json::New(Zeroizing::new(serde_json::Value::Object(fields).to_string()));
+                if !serde_json::from_str(json.text()).is_ok_and(|entry| condition(&entry)) {
+                    continue;
                 }
+                let Ok(mut fields) = serde_json::from_str(json.text()) else { continue };
+                change(&mut fields);
+                *json = Json::New(Zeroizing::new(serde_json::Value::Object(fields).to_string()));
             }
         }
     }
@@ -406,7 +419,7 @@ impl<'a> Document<'a> {
                     + 12
                     + match section {
                         Section::Known(_, members) => size(members),
-                        Section::Unknown(text) => text.len(),
+                        Section::Unknown(json) => json.text().len(),
                     }
             })
             .sum();
@@ -418,7 +431,7 @@ impl<'a> Document<'a> {
             text.push_str(&quoted(name));
             text.push_str(": ");
             match section {
-                Section::Unknown(json) => text.push_str(json),
+                Section::Unknown(json) => text.push_str(json.text()),
                 Section::Known(_, members) => {
                     text.push('{');
                     for (at, (key, json)) in members.iter().enumerate() {
@@ -500,7 +513,7 @@ mod tests {
         for text in ["{", "[]", "null", "1", "x", "{} {}", r#"{"AccessToken": []}"#, r#"{"Account": "x"}"#, r#"{"AccessToken": {"#, &deep] {
             let scanned = scan(text, &mut |_, _| {}).unwrap_err();
             assert!(Document::parse(text).is_err(), "{}", &text[..text.len().min(40)]);
-            assert!(!scanned.0.contains("eyJ"), "{scanned}");
+            assert!(scanned.0.contains(" line "), "{scanned}");
         }
     }
 
@@ -537,6 +550,11 @@ mod tests {
 
     #[test]
     fn debug_and_errors_show_no_secret() {
+        let text = r#"{"AccessToken": {"k": {"secret": "hunter2"}}, "Ours": {"x": "hunter2"}}"#;
+        let mut document = Document::parse(text).unwrap();
+        document.put(Kind::IdToken, "k".to_owned(), r#"{"secret": "hunter2"}"#.to_owned());
+        let shown = format!("{document:?} {:?}", entries(text));
+        assert!(!shown.contains("hunter2") && shown.contains("AccessToken"), "{shown}");
         let error = Broken::from(serde_json::from_str::<u8>("\"hunter2").unwrap_err());
         assert!(!error.0.contains("hunter2"));
     }

@@ -29,6 +29,13 @@ pub(crate) struct Trouble {
     why: String,
 }
 
+impl Trouble {
+    /// What is the matter, without the place.
+    pub(crate) fn why(&self) -> &str {
+        &self.why
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", crate::redact::foreign(&self.path.to_string_lossy()), self.why)
@@ -312,7 +319,12 @@ impl Writing<'_> {
         let result = change(&mut document);
         let text = document.to_text();
         if text.as_bytes() != &content[..] {
-            in_place(&path, self.folder.replace(&self.name, text.as_bytes()))?;
+            let replaced = in_place(&path, self.folder.replace(&self.name, text.as_bytes()));
+            if let (Err(_), Some((aside, _))) = (&replaced, &moved) {
+                // What fails here is told by what failed before.
+                let _ = aside.file_name().and_then(|name| name.to_str()).map(|name| self.folder.rename(name, &self.name));
+            }
+            replaced?;
         }
         Ok(Changed { result, moved })
     }
@@ -365,19 +377,14 @@ pub(crate) fn parse(content: &[u8]) -> Result<Document<'_>, Broken> {
 ///
 /// `Broken`, for what is not UTF-8.
 pub(crate) fn text(content: &[u8]) -> Result<&str, Broken> {
-    str::from_utf8(content).map_err(|error| Broken(format!("it is not UTF-8 text, at byte {}", error.valid_up_to())))
+    let text = str::from_utf8(content).map_err(|error| Broken(format!("it is not UTF-8 text, at byte {}", error.valid_up_to())))?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
 /// A file's folder and name.
 pub(crate) fn split(file: &Path) -> Option<(PathBuf, String)> {
     let name = file.file_name()?.to_str()?.to_owned();
     Some((file.parent().unwrap_or(Path::new("")).to_owned(), name))
-}
-
-/// Whether the process that a text begins with the id of is there.
-pub(super) fn is_running(who: &str) -> bool {
-    let id = who.split_whitespace().next().and_then(|id| id.parse::<i32>().ok());
-    id.is_some_and(crate::folder::is_running)
 }
 
 fn in_place<T>(path: &Path, result: io::Result<T>) -> Result<T, Trouble> {

@@ -22,7 +22,7 @@ pub(crate) enum Subject {
 }
 
 /// What a command that acquires a token is to do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) authority: Authority,
     pub(crate) client_id: String,

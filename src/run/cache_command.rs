@@ -125,7 +125,7 @@ fn change<T>(
     work: impl FnOnce(&Writing<'_>) -> Result<T, Trouble>,
 ) -> Result<T, Error> {
     process::within_runtime(async {
-        let deadline = Instant::now().max(limit.deadline);
+        let deadline = limit.deadline.min(Instant::now() + cached::PATIENCE);
         let changed = async {
             let _flight = if store.is_shared() { None } else { Some(cached::flight(store, partition, deadline).await?) };
             let (folder, name) = store.to_change(partition)?;

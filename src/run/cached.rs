@@ -19,11 +19,13 @@ use crate::output::format::Source;
 use crate::terminal::Terminal;
 
 /// The longest wait for a process that asks for the same; a request is then made without the cache.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long other programs' locks on a shared file are heeded, as by MSAL's extensions.
 const COURTESY: Duration = Duration::from_secs(5);
 /// How long the wait is before a person is told of it.
 const SILENCE: Duration = Duration::from_secs(2);
+/// How long nobody tries again to renew a token that can still be used.
+const RETRY: Duration = Duration::from_secs(30);
 /// How long a renewal may take while there is a token that can be handed out.
 const RENEWAL: Duration = Duration::from_secs(10);
 
@@ -91,25 +93,27 @@ impl Cached<'_> {
     where
         F: AsyncFnOnce() -> Result<TokenSet, Error>,
     {
-        let Some(look) = look else { return Ok((ask().await?, self.source)) };
+        let Some(look) = look else {
+            return if self.needs_lock { Err(locked_out("it cannot be read")) } else { Ok((ask().await?, self.source)) };
+        };
         if self.force_refresh {
-            let tokens = ask().await?;
-            self.keep_without_flight(&tokens).await;
-            return Ok((tokens, self.source));
+            return self.acquire_anew(ask).await;
         }
         let aging = match look {
             Look::Fresh(hit) => return Ok((hit.into(), Source::Cache)),
             Look::Aging(hit) => Some(hit),
             Look::Miss(_) => None,
         };
-        let flight = match self.board(aging.as_ref(), fingerprint).await {
+        let request = self.partition.for_request(fingerprint);
+        let flight = match self.board(aging.as_ref(), &request, fingerprint).await {
             Boarding::Leads(flight) => flight,
             Boarding::Served(hit) => return Ok((hit.into(), Source::Cache)),
-            Boarding::Failed(error) => return self.despite(error, aging),
-            Boarding::Alone(trouble) if self.needs_lock => {
-                let what = format!("the refresh token cannot be used, because its cache cannot be: {trouble}");
-                return Err(Error::Cache(OutputError { what, fix: "end the process that has the lock, or free the place, and try again" }));
+            Boarding::Failed(error) => return self.or_aging(error, aging),
+            Boarding::Alone(why) if aging.is_some() => {
+                let error = locked_out(&why);
+                return self.or_aging(error, aging);
             }
+            Boarding::Alone(why) if self.needs_lock => return Err(locked_out(&why)),
             Boarding::Alone(why) => {
                 self.terminal.warn(&format!("the cache was not used: {why}"));
                 return Ok((ask().await?, self.source));
@@ -117,6 +121,8 @@ impl Cached<'_> {
         };
         let asked = match &aging {
             None => ask().await,
+            // What may use up a refresh token is not called off.
+            Some(_) if self.needs_lock => ask().await,
             Some(_) => tokio::time::timeout(RENEWAL, ask()).await.unwrap_or_else(|_| {
                 let doing = format!("renewing the token at {}", self.wanted.authority.host());
                 Err(Error::TimedOut { after: RENEWAL, doing, correlation_id: None })
@@ -125,23 +131,26 @@ impl Cached<'_> {
         match asked {
             Ok(tokens) => {
                 self.keep(&tokens, self.flight == self.partition).await;
-                self.store.remember(self.flight, None);
+                self.store.remember(&request, None);
                 drop(flight);
                 Ok((tokens, self.source))
             }
             Err(error) => {
-                if let Some(failure) = failure::of(&error, fingerprint, SystemTime::now()) {
-                    self.store.remember(self.flight, Some(&failure));
+                // Who has a token that can be used does not try again at every command.
+                let least = if aging.is_some() { RETRY } else { Duration::ZERO };
+                if let Some(failure) = failure::of(&error, fingerprint, SystemTime::now(), least) {
+                    self.store.remember(&request, Some(&failure));
                 }
                 drop(flight);
-                self.despite(error, aging)
+                self.or_aging(error, aging)
             }
         }
     }
 
     /// The token that the platform wanted to be renewed, where it could not be reached for that.
-    fn despite(&self, error: Error, aging: Option<Hit>) -> Result<Obtained, Error> {
-        let is_unreachable = matches!(error, Error::TimedOut { .. } | Error::Transport(_) | Error::Unavailable(_) | Error::Unreadable(_));
+    fn or_aging(&self, error: Error, aging: Option<Hit>) -> Result<Obtained, Error> {
+        let is_unreachable =
+            matches!(error, Error::Cache(_) | Error::TimedOut { .. } | Error::Transport(_) | Error::Unavailable(_) | Error::Unreadable(_));
         match aging {
             Some(hit) if is_unreachable => {
                 let left = hit.lifetime(SystemTime::now()).as_secs();
@@ -154,7 +163,7 @@ impl Cached<'_> {
 
     /// Waits for the right to ask, or for what another process gets, whichever comes first. Who has a token that is merely to
     /// be renewed does not wait.
-    async fn board(&self, aging: Option<&Hit>, fingerprint: &str) -> Boarding {
+    async fn board(&self, aging: Option<&Hit>, request: &Partition, fingerprint: &str) -> Boarding {
         let start = Instant::now();
         let patience = PATIENCE.min(self.limit.deadline.saturating_duration_since(start) / 2);
         let mut pause = Duration::from_millis(2);
@@ -179,7 +188,7 @@ impl Cached<'_> {
                 }
             }
             version = latest;
-            if let Some(error) = self.remembered(fingerprint) {
+            if let Some(error) = self.remembered(request, fingerprint) {
                 return Boarding::Failed(error);
             }
             match (flight, aging) {
@@ -210,9 +219,9 @@ impl Cached<'_> {
     }
 
     /// The failure of another process that holds for this request.
-    fn remembered(&self, fingerprint: &str) -> Option<Error> {
+    fn remembered(&self, request: &Partition, fingerprint: &str) -> Option<Error> {
         let now = SystemTime::now();
-        let failure = self.store.failure(self.flight)?;
+        let failure = self.store.failure(request)?;
         let age = failure.age(now);
         let error = failure.for_request(fingerprint, self.began, now)?;
         log::info!("not asked again: this is the answer of {:.1} seconds ago (--force-refresh asks)", age.as_secs_f64());
@@ -260,7 +269,7 @@ impl Cached<'_> {
     }
 
     /// Whether there is a place for tokens.
-    pub(super) fn has_place(&self) -> bool {
+    fn has_place(&self) -> bool {
         matches!(self.store.place(), Place::Folder { .. } | Place::File { .. })
     }
 
@@ -276,18 +285,34 @@ impl Cached<'_> {
         }
     }
 
-    /// Stores a token that was asked for without regard to others.
-    pub(super) async fn keep_without_flight(&self, tokens: &TokenSet) {
-        self.keep(tokens, false).await;
-        self.store.remember(self.flight, None);
+    /// Asks whatever is stored, and stores what comes of it. What may use up a refresh token is asked within the lock all the same.
+    async fn acquire_anew<F>(&self, ask: F) -> Result<Obtained, Error>
+    where
+        F: AsyncFnOnce() -> Result<TokenSet, Error>,
+    {
+        let deadline = self.limit.deadline.min(Instant::now() + PATIENCE);
+        let lock = match self.needs_lock {
+            true => Some(flight(self.store, self.flight, deadline).await.map_err(|trouble| locked_out(&trouble.to_string()))?),
+            false => None,
+        };
+        let tokens = ask().await?;
+        self.keep(&tokens, lock.is_some() && self.flight == self.partition).await;
+        Ok((tokens, self.source))
+    }
+
+    /// Stores tokens that somebody else asked for; whether they are stored is the result.
+    pub(super) async fn keep_given(&self, tokens: &TokenSet) -> bool {
+        self.has_place() && self.keep(tokens, false).await
     }
 
     /// Stores a token. Where that is not possible the command goes on, with one warning.
-    async fn keep(&self, tokens: &TokenSet, is_locked: bool) {
-        if let Err(trouble) = self.store_token(tokens, is_locked).await {
+    async fn keep(&self, tokens: &TokenSet, is_locked: bool) -> bool {
+        let stored = self.store_token(tokens, is_locked).await;
+        if let Err(trouble) = &stored {
             let lost = if tokens.refresh_token.is_some() { ", nor is the new refresh token" } else { "" };
             self.terminal.warn(&format!("the token is not cached{lost}: {trouble}"));
         }
+        stored.is_ok()
     }
 
     async fn store_token(&self, tokens: &TokenSet, is_locked: bool) -> Result<(), Trouble> {
@@ -319,6 +344,12 @@ impl Cached<'_> {
         let file = self.store.file(self.partition).unwrap_or_default();
         crate::redact::foreign(&file.to_string_lossy())
     }
+}
+
+/// What uses up what is stored is not done where it could be done twice, or where what comes of it would be lost.
+fn locked_out(why: &str) -> Error {
+    let what = format!("the refresh token cannot be used, because its cache cannot be: {why}");
+    Error::Cache(OutputError { what, fix: "end the process that has the lock, or free the place, and try again" })
 }
 
 /// Waits for a partition's lock.

@@ -2,18 +2,15 @@
 
 use super::cached::Cached;
 use super::context::{Context, Delivery};
-use super::secrets;
+use super::secrets::{self, Proof};
 use crate::cache::lookup::{Hit, Look, Miss, Wanted};
-use crate::cache::partition::{self, Credential, Partition};
+use crate::cache::partition::{self, Partition};
 use crate::cache::place::Place;
 use crate::cache::store::Store;
 use crate::cli::args::ClientCreds;
 use crate::cli::input::Limit;
-use crate::cli::layer::{Given, SecretSource};
 use crate::cli::plan::{Plan, Subject};
-use crate::entra::authority::Authority;
 use crate::entra::client_auth::ClientAuth;
-use crate::env::Env;
 use crate::error::{Error, UsageError};
 use crate::flow::client_creds::{self, App};
 use crate::flow::discovery;
@@ -32,7 +29,10 @@ pub(super) fn run(command: &ClientCreds, context: &Context<'_>) -> Result<(), Er
 
 /// The token: from the cache where it has one, else from the platform.
 fn obtain(plan: &Plan, delivery: &Delivery<'_>, context: &Context<'_>) -> Result<Issued, Error> {
-    let proof = Proof::of(plan, context)?;
+    let proof = match &plan.secret {
+        Some(given) => Proof::of(given, &plan.authority, context.limit)?,
+        None => Proof::asked(context.common, &plan.authority)?,
+    };
     // A person takes the time that it takes; the network's begins now.
     let limit = if plan.secret.is_some() { context.limit } else { Limit::from_now(context.common.timeout()) };
     let context = &Context { limit, ..*context };
@@ -75,7 +75,7 @@ fn obtain(plan: &Plan, delivery: &Delivery<'_>, context: &Context<'_>) -> Result
         None if context.common.silent => return Err(silent("there is no cache")),
         _ => {}
     }
-    let fingerprint = partition::fingerprint(&partition, &plan.scopes, &proof.credential());
+    let fingerprint = partition::fingerprint(&partition, &plan.authority, &plan.scopes, &[&proof.credential()]);
     let obtained = process::within_runtime(async {
         if let (true, Some(Look::Miss(Miss::OtherTenant))) = (store.is_shared(), &look)
             && let Some(hit) = of_tenant_by_id(&cached, context).await
@@ -83,7 +83,7 @@ fn obtain(plan: &Plan, delivery: &Delivery<'_>, context: &Context<'_>) -> Result
             return Ok((hit.into(), Source::Cache));
         }
         let ask = async || {
-            let secret = proof.secret(plan, context).await?;
+            let secret = proof.secret(&plan.authority, limit).await?;
             let http = context.http([&secret])?;
             client_creds::acquire(&app(plan, secret), &http).await
         };
@@ -123,52 +123,6 @@ fn silent(why: &str) -> Error {
             .why("--silent forbids to ask for one")
             .fix("run the command without --silent once: what it gets is cached"),
     )
-}
-
-/// The client's secret: read already, or what a program will say, which is run by who asks the platform and by nobody else.
-#[derive(Clone)]
-enum Proof {
-    Read(Secret),
-    Program(Vec<String>),
-}
-
-impl Proof {
-    fn of(plan: &Plan, context: &Context<'_>) -> Result<Proof, Error> {
-        match &plan.secret {
-            Some(Given { value: SecretSource::Command(words), .. }) => Ok(Proof::Program(words.clone())),
-            Some(given) => read_secret(given, &plan.authority, context.limit).map(Proof::Read),
-            None => {
-                let secret = secrets::asked(context.common)?;
-                client_creds::check(&secret, &plan.authority, "the terminal")?;
-                Ok(Proof::Read(secret))
-            }
-        }
-    }
-
-    fn credential(&self) -> Credential {
-        match self {
-            Proof::Read(secret) => Credential::secret(secret),
-            Proof::Program(words) => Credential::program(words),
-        }
-    }
-
-    async fn secret(&self, plan: &Plan, context: &Context<'_>) -> Result<Secret, Error> {
-        match (self, plan.secret.clone()) {
-            (Proof::Read(secret), _) => Ok(secret.clone()),
-            (Proof::Program(_), Some(given)) => {
-                let (authority, limit) = (plan.authority.clone(), context.limit);
-                let read = tokio::task::spawn_blocking(move || read_secret(&given, &authority, limit));
-                read.await.map_err(|error| Error::Internal(error.to_string()))?
-            }
-            (Proof::Program(_), None) => Err(Error::Internal("a program that nobody named".to_owned())),
-        }
-    }
-}
-
-fn read_secret(given: &Given<SecretSource>, authority: &Authority, limit: Limit) -> Result<Secret, Error> {
-    let secret = secrets::given("client secret", given, &Env::Process, limit)?;
-    client_creds::check(&secret, authority, &given.from.to_string())?;
-    Ok(secret)
 }
 
 fn app(plan: &Plan, secret: Secret) -> App {

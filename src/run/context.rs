@@ -120,6 +120,11 @@ impl Delivery<'_> {
         self.output.force_refresh
     }
 
+    /// Whether the result holds all tokens, and not the access token alone.
+    pub(super) fn shows_everything(&self) -> bool {
+        self.format == Format::Json
+    }
+
     /// Puts a token where it is to go.
     pub(super) fn deliver(self, issued: &Issued, terminal: &Terminal) -> Result<(), Error> {
         report_lifetime(&issued.tokens, self.min_ttl(), terminal);

@@ -2,8 +2,8 @@
 
 use super::cached::Cached;
 use super::context::{Context, Delivery};
-use super::secrets;
-use crate::cache::lookup::{self, Look, SignIn, Wanted};
+use super::secrets::{self, Proof};
+use crate::cache::lookup::{self, Look, RefreshToken, SignIn, Wanted};
 use crate::cache::partition::{self, Credential, Partition};
 use crate::cache::place::Place;
 use crate::cache::store::{self, Store};
@@ -11,8 +11,9 @@ use crate::cli::args::Refresh;
 use crate::cli::plan::{Plan, Subject};
 use crate::entra::authority::{self, Authority};
 use crate::entra::client_auth::ClientAuth;
+use crate::entra::person::Person;
 use crate::entra::token::TokenSet;
-use crate::error::{Error, UsageError};
+use crate::error::{Error, Unreadable, UsageError};
 use crate::flow::refresh::{self, Client};
 use crate::http::Http;
 use crate::output::format::{Issued, Source};
@@ -38,46 +39,79 @@ fn by_given_token(plan: &Plan, store: &Store, delivery: &Delivery<'_>, context: 
     let given = plan.refresh_token.as_ref().ok_or_else(|| Error::Internal("no refresh token".to_owned()))?;
     let token = secrets::given("refresh token", given, context.environment, context.limit)?;
     check_token(&token, &given.from.to_string())?;
-    let client = client(plan, context)?;
-    let http = context.http(secrets_of(&client).chain([&token]))?;
+    let proof = proof(plan, context)?;
     let tokens = process::within_runtime(async {
+        let (client, http) = connected(plan, proof.as_ref(), &[&token], context).await?;
         let tokens = refresh::acquire(&client, &token, &http).await?;
-        if let Some(person) = &tokens.person {
-            let client = Client { authority: at_home(&client.authority, &person.home_account_id), ..client.clone() };
-            let partition = Partition::of_person(&client.authority, &client.client_id, &person.home_account_id);
-            let cached = cached(&client, store, &partition, &person.home_account_id, delivery, context);
-            if cached.has_place() {
-                cached.keep_without_flight(&tokens).await;
+        let is_kept = match &tokens.person {
+            Some(person) => {
+                let home = Plan { authority: at_home(&plan.authority, &person.home_account_id), ..plan.clone() };
+                let partition = Partition::of_person(&home.authority, &home.client_id, &person.home_account_id);
+                cached(&home, store, &partition, &person.home_account_id, delivery, context).keep_given(&tokens).await
             }
+            None => false,
+        };
+        // Who switched the cache off knows; a cache that cannot be written has been spoken of.
+        let is_surprise = tokens.person.is_none() && *store.place() != Place::Off || *store.place() == Place::Homeless;
+        if !is_kept && is_surprise && tokens.refresh_token.is_some() && !delivery.shows_everything() {
+            context.terminal.warn("the new refresh token is kept nowhere: -o json shows it, and a cache keeps it");
         }
         Ok(tokens)
     })?;
-    Ok(issued(&client, tokens, Source::RefreshToken))
+    check_username(plan, &tokens)?;
+    Ok(issued(plan, tokens, Source::RefreshToken))
 }
 
 /// Finds who has signed in, hands out what is cached for that person, or redeems the refresh token that is cached.
 fn by_cached_token(mut plan: Plan, store: &Store, delivery: &Delivery<'_>, context: &Context<'_>) -> Result<Issued, Error> {
     let person = chosen(sign_ins(store, &plan, context)?, &plan, store)?;
-    log::info!("account {} (from the cache)", foreign(person.username.as_deref().unwrap_or(&person.home_account_id)));
-    plan.authority = at_home(&plan.authority, &person.home_account_id);
-    let partition = Partition::of_person(&plan.authority, &plan.client_id, &person.home_account_id);
-    let client = client(&plan, context)?;
     let home_account_id = &person.home_account_id;
-    let cached = cached(&client, store, &partition, home_account_id, delivery, context);
+    log::info!("account {} (from the cache)", foreign(person.username.as_deref().unwrap_or(home_account_id)));
+    plan.authority = at_home(&plan.authority, home_account_id);
+    let partition = Partition::of_person(&plan.authority, &plan.client_id, home_account_id);
+    let cached = cached(&plan, store, &partition, home_account_id, delivery, context);
     let look = cached.look();
+    let known = Person { home_account_id: home_account_id.clone(), username: person.username, name: person.name, ..Person::default() };
     if let Some(Look::Fresh(hit)) = look {
-        return Ok(issued(&client, hit.into(), Source::Cache));
+        return Ok(issued(&plan, TokenSet { person: Some(known), ..hit.into() }, Source::Cache));
     }
-    let newest = person.refresh_tokens.first().map_or_else(|| Secret::new(String::new()), Secret::clone);
-    let fingerprint = partition::fingerprint(&partition, &client.scopes, &Credential::secret(&newest));
-    let http = context.http(secrets_of(&client).chain(&person.refresh_tokens))?;
+    let proof = proof(&plan, context)?;
+    let newest = person.refresh_tokens.first().map(|token| Credential::secret(&token.secret));
+    let own = proof.as_ref().map(Proof::credential);
+    let credentials: Vec<&Credential> = newest.iter().chain(&own).collect();
+    let fingerprint = partition::fingerprint(&partition, &plan.authority, &plan.scopes, &credentials);
     let ask = async || {
         // Another process may have got a new one while this one waited.
         let now = sign_ins(store, &plan, context)?.into_iter().find(|other| other.home_account_id == *home_account_id);
-        redeem(&client, &now.map_or_else(Vec::new, |person| person.refresh_tokens), &http).await
+        let tokens = now.map_or_else(Vec::new, |person| person.refresh_tokens);
+        let secrets: Vec<&Secret> = tokens.iter().map(|token| &token.secret).collect();
+        let (client, http) = connected(&plan, proof.as_ref(), &secrets, context).await?;
+        redeem(&client, &tokens, &http, home_account_id).await
     };
     let (tokens, source) = process::within_runtime(cached.acquire(look, &fingerprint, ask))?;
-    Ok(issued(&client, tokens, source))
+    let person = tokens.person.clone().or(Some(known));
+    Ok(issued(&plan, TokenSet { person, ..tokens }, source))
+}
+
+/// The client and the network, once they are needed: what proves the client may have to be waited for.
+async fn connected(plan: &Plan, proof: Option<&Proof>, tokens: &[&Secret], context: &Context<'_>) -> Result<(Client, Http), Error> {
+    let secret = match proof {
+        Some(proof) => Some(proof.secret(&plan.authority, context.limit).await?),
+        None => None,
+    };
+    let http = context.http(secret.iter().chain(tokens.iter().copied()))?;
+    let client = Client {
+        authority: plan.authority.clone(),
+        client_id: plan.client_id.clone(),
+        auth: secret.map_or(ClientAuth::Public, ClientAuth::Secret),
+        scopes: plan.scopes.clone(),
+        claims: plan.claims.clone(),
+    };
+    Ok((client, http))
+}
+
+fn proof(plan: &Plan, context: &Context<'_>) -> Result<Option<Proof>, Error> {
+    plan.secret.as_ref().map(|given| Proof::of(given, &plan.authority, context.limit)).transpose()
 }
 
 /// The authority of a person's own tenant, in place of one that stands for many.
@@ -90,23 +124,51 @@ fn at_home(authority: &Authority, home_account_id: &str) -> Authority {
     }
 }
 
-/// Tries refresh tokens in turn: one that the platform does not take from this client may have a sibling that it does.
-async fn redeem(client: &Client, tokens: &[Secret], http: &Http) -> Result<TokenSet, Error> {
-    let mut refused = Err(Error::Interaction(UsageError::new("the refresh token is not in the cache any more").fix(SIGN_IN)));
+/// Tries refresh tokens in turn: one that the platform does not take from this client may have a sibling that it does. What is
+/// said of the client's own counts for more than what is said of its family's.
+async fn redeem(client: &Client, tokens: &[RefreshToken], http: &Http, home_account_id: &str) -> Result<TokenSet, Error> {
+    let mut first: Option<Error> = None;
     for token in tokens {
-        refused = refresh::acquire(client, token, http).await;
-        match &refused {
-            Err(Error::Refused(refusal)) if refusal.refusal.error == "invalid_grant" => {}
-            _ => return refused,
+        match refresh::acquire(client, &token.secret, http).await {
+            Ok(tokens) => return check_person(tokens, home_account_id, client.authority.host()),
+            Err(Error::Refused(refusal)) if refusal.refusal.error == "invalid_grant" => {
+                let is_foreign = !token.is_own && refusal.refusal.suberror.as_deref() == Some("client_mismatch");
+                let error = if is_foreign { nobody(client) } else { Error::Refused(refusal) };
+                first.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
         }
     }
-    match refused {
-        // The app is in no family whose members' sign-ins it could use.
-        Err(Error::Refused(refusal)) if refusal.refusal.suberror.as_deref() == Some("client_mismatch") => {
-            let what = format!("nobody has signed in to app {}, and the sign-ins to others are not for it", foreign(&client.client_id));
-            Err(Error::Interaction(UsageError::new(what).fix(SIGN_IN)))
+    Err(first.unwrap_or_else(|| Error::Interaction(UsageError::new("the refresh token is not in the cache any more").fix(SIGN_IN))))
+}
+
+/// The app is in no family whose members' sign-ins it could use.
+fn nobody(client: &Client) -> Error {
+    let what = format!("nobody has signed in to app {}, and the sign-ins to others are not for it", foreign(&client.client_id));
+    Error::Interaction(UsageError::new(what).fix(SIGN_IN))
+}
+
+/// A refresh token gets tokens for the one who signed in, and for nobody else.
+fn check_person(tokens: TokenSet, home_account_id: &str, host: &str) -> Result<TokenSet, Error> {
+    match &tokens.person {
+        Some(person) if person.home_account_id != home_account_id => Err(Error::Unreadable(Box::new(Unreadable {
+            host: host.to_owned(),
+            what: "its tokens are another person's".to_owned(),
+            correlation_id: None,
+        }))),
+        _ => Ok(tokens),
+    }
+}
+
+/// The token that was given is to be of the person that was named.
+fn check_username(plan: &Plan, tokens: &TokenSet) -> Result<(), UsageError> {
+    let (Some(wanted), Some(person)) = (&plan.username, &tokens.person) else { return Ok(()) };
+    match &person.username {
+        Some(name) if !name.eq_ignore_ascii_case(&wanted.value) => {
+            Err(UsageError::new(format!("the refresh token is of {}, and {} names {}", foreign(name), wanted.from, foreign(&wanted.value)))
+                .fix("leave one of them out; what the token got is cached, where there is a cache"))
         }
-        refused => refused,
+        _ => Ok(()),
     }
 }
 
@@ -125,13 +187,16 @@ fn sign_ins(store: &Store, plan: &Plan, context: &Context<'_>) -> Result<Vec<Sig
         Vec::new()
     });
     for partition in partitions.iter().filter(|partition| store.is_shared() || partition.is_of_person()) {
-        let found_there = store.read(partition).map_err(|trouble| trouble.to_string()).and_then(|bytes| {
+        let found_there = store.read(partition).map_err(|trouble| trouble.why().to_owned()).and_then(|bytes| {
             let bytes = bytes.unwrap_or_default();
             let text = store::text(&bytes).map_err(|broken| broken.to_string())?;
             lookup::sign_ins(text, plan.authority.host(), &plan.client_id).map_err(|broken| broken.to_string())
         });
         match found_there {
-            Err(why) => context.terminal.warn(&format!("a part of the cache cannot be read: {why}")),
+            Err(why) => {
+                let file = store.file(partition).unwrap_or_default();
+                context.terminal.warn(&format!("left out: {}: {why}", foreign(&file.to_string_lossy())));
+            }
             Ok(more) => more.into_iter().for_each(|person| add(&mut found, person)),
         }
     }
@@ -143,7 +208,9 @@ fn add(found: &mut Vec<SignIn>, person: SignIn) {
     match found.iter_mut().find(|known| known.home_account_id == person.home_account_id) {
         Some(known) => {
             known.refresh_tokens.extend(person.refresh_tokens);
+            known.refresh_tokens.sort_by_key(|token| !token.is_own);
             known.username = known.username.take().or(person.username);
+            known.name = known.name.take().or(person.name);
         }
         None => found.push(person),
     }
@@ -185,30 +252,8 @@ fn check_token(token: &Secret, place: &str) -> Result<(), UsageError> {
     Ok(())
 }
 
-fn client(plan: &Plan, context: &Context<'_>) -> Result<Client, Error> {
-    let auth = match &plan.secret {
-        Some(given) => ClientAuth::Secret(secrets::given("client secret", given, context.environment, context.limit)?),
-        None => ClientAuth::Public,
-    };
-    Ok(Client {
-        authority: plan.authority.clone(),
-        client_id: plan.client_id.clone(),
-        auth,
-        scopes: plan.scopes.clone(),
-        claims: plan.claims.clone(),
-    })
-}
-
-fn secrets_of(client: &Client) -> impl Iterator<Item = &Secret> {
-    match &client.auth {
-        ClientAuth::Secret(secret) => Some(secret),
-        ClientAuth::Public => None,
-    }
-    .into_iter()
-}
-
 fn cached<'a>(
-    client: &'a Client,
+    plan: &'a Plan,
     store: &'a Store,
     partition: &'a Partition,
     home_account_id: &'a str,
@@ -220,16 +265,16 @@ fn cached<'a>(
         partition,
         flight: partition,
         wanted: Wanted {
-            authority: &client.authority,
+            authority: &plan.authority,
             tenant_id: None,
-            client_id: &client.client_id,
-            scopes: &client.scopes,
+            client_id: &plan.client_id,
+            scopes: &plan.scopes,
             claims_hash: None,
             home_account_id: Some(home_account_id),
         },
         min_ttl: delivery.min_ttl(),
         // A claims challenge asks for a token that is not the one that is cached.
-        force_refresh: delivery.force_refresh() || client.claims.is_some(),
+        force_refresh: delivery.force_refresh() || plan.claims.is_some(),
         needs_lock: true,
         source: Source::RefreshToken,
         terminal: context.terminal,
@@ -238,14 +283,14 @@ fn cached<'a>(
     }
 }
 
-fn issued(client: &Client, tokens: TokenSet, source: Source) -> Issued {
+fn issued(plan: &Plan, tokens: TokenSet, source: Source) -> Issued {
     let home = tokens.person.as_ref().and_then(|person| person.tenant.clone());
-    let asked = client.authority.tenant().map(str::to_owned);
+    let asked = plan.authority.tenant().map(str::to_owned);
     Issued {
         tokens,
-        client_id: client.client_id.clone(),
+        client_id: plan.client_id.clone(),
         tenant: if asked.as_deref().is_some_and(authority::is_shared_tenant) { home.or(asked) } else { asked },
-        scope: client.scopes.to_string(),
+        scope: plan.scopes.to_string(),
         source,
     }
 }

@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use crate::cache::partition::Credential;
 use crate::cli::args::Common;
 use crate::cli::input::{self, Limit};
 use crate::cli::layer::{Given, SecretSource};
 use crate::cli::plan;
+use crate::entra::authority::Authority;
 use crate::env::Env;
 use crate::error::{Error, Signal, UsageError};
+use crate::flow::client_creds;
 use crate::process;
 use crate::secret::Secret;
 use crate::terminal;
@@ -40,7 +43,7 @@ pub(super) fn given(what: &str, given: &Given<SecretSource>, environment: &Env, 
 }
 
 /// Asks for the client secret that nobody gave, where there is a person to ask.
-pub(super) fn asked(common: &Common) -> Result<Secret, Error> {
+fn asked(common: &Common) -> Result<Secret, Error> {
     if common.no_input || !terminal::can_ask() {
         let error = UsageError::new("no client secret is given");
         return Err(error
@@ -64,4 +67,57 @@ pub(super) fn asked(common: &Common) -> Result<Secret, Error> {
         std::io::ErrorKind::Interrupted => Error::Interrupted(Signal::Interrupt),
         _ => UsageError::new(format!("no client secret could be asked for: {error}")).fix("give it with --secret-file PATH").into(),
     })
+}
+
+/// The client's secret: read already, or what a program will say, which is run by who asks the platform and by nobody else.
+#[derive(Debug)]
+pub(super) enum Proof {
+    Read(Secret),
+    Program(Given<SecretSource>),
+}
+
+impl Proof {
+    /// Reads the secret, unless a program has to be run for it.
+    pub(super) fn of(given: &Given<SecretSource>, authority: &Authority, limit: Limit) -> Result<Proof, Error> {
+        match given.value {
+            SecretSource::Command(_) => Ok(Proof::Program(given.clone())),
+            _ => client_secret(given, authority, limit).map(Proof::Read),
+        }
+    }
+
+    /// Asks for the secret that nobody gave.
+    pub(super) fn asked(common: &Common, authority: &Authority) -> Result<Proof, Error> {
+        let secret = asked(common)?;
+        client_creds::check(&secret, authority, "the terminal")?;
+        Ok(Proof::Read(secret))
+    }
+
+    /// What tells it from others.
+    pub(super) fn credential(&self) -> Credential {
+        match self {
+            Proof::Read(secret) => Credential::secret(secret),
+            Proof::Program(given) => match &given.value {
+                SecretSource::Command(words) => Credential::program(words),
+                _ => Credential::program(&[]),
+            },
+        }
+    }
+
+    /// The secret itself.
+    pub(super) async fn secret(&self, authority: &Authority, limit: Limit) -> Result<Secret, Error> {
+        match self {
+            Proof::Read(secret) => Ok(secret.clone()),
+            Proof::Program(given) => {
+                let (given, authority) = (given.clone(), authority.clone());
+                let read = tokio::task::spawn_blocking(move || client_secret(&given, &authority, limit));
+                read.await.map_err(|error| Error::Internal(error.to_string()))?
+            }
+        }
+    }
+}
+
+fn client_secret(from: &Given<SecretSource>, authority: &Authority, limit: Limit) -> Result<Secret, Error> {
+    let secret = given("client secret", from, &Env::Process, limit)?;
+    client_creds::check(&secret, authority, &from.from.to_string())?;
+    Ok(secret)
 }

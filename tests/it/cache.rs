@@ -345,6 +345,31 @@ fn a_platform_that_wants_to_be_left_alone_is_not_asked_to_renew() {
 }
 
 #[test]
+fn an_outage_is_not_waited_for_at_every_command() {
+    let (tenant, sandbox, token) = aging();
+    for _ in 0..3 {
+        tenant.next(Misbehaviour::CutBeforeAnswer);
+    }
+    for _ in 0..3 {
+        assert_eq!(sandbox.client_creds(&tenant, []).token_with_warning("could not be renewed"), token);
+    }
+    assert_eq!(tenant.requests().len(), 1 + 3, "one command tried three times, and the next ones did not");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_token_that_can_be_used_is_used_where_no_lock_can_be_had() {
+    let (tenant, sandbox, token) = aging();
+    let locks: Vec<String> = names(&sandbox.state()).into_iter().filter(|name| has_extension(name, "lock")).collect();
+    for lock in &locks {
+        std::fs::remove_file(sandbox.state().join(lock)).unwrap();
+        std::os::unix::fs::symlink("/nowhere", sandbox.state().join(lock)).unwrap();
+    }
+    assert_eq!(sandbox.client_creds(&tenant, []).token_with_warning("could not be renewed"), token);
+    assert_eq!(tenant.requests().len(), 1);
+}
+
+#[test]
 fn a_refusal_to_renew_is_an_error() {
     let (tenant, sandbox, _) = aging();
     let description = "Sign-in is switched off.".to_owned();

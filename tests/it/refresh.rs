@@ -60,6 +60,7 @@ fn who_was_signed_in_once_stays_so_for_every_resource() {
     refresh(&sandbox, &tenant, CLI, &["--resource", "databricks", "--refresh-token-file", file.to_str().unwrap()]).token();
     let cached = object(&refresh(&sandbox, &tenant, CLI, &["--resource", "databricks", "-o", "json", "--silent"]));
     assert_eq!((cached["source"].as_str(), tenant.requests().len()), (Some("cache"), 1));
+    assert_eq!((&cached["account"]["username"], &cached["tenant_id"]), (&json!(contoso::USER), &json!(contoso::TENANT_ID)));
     let other = object(&refresh(&sandbox, &tenant, CLI, &["--resource", "keyvault", "-o", "json", "--silent"]));
     assert_eq!((other["source"].as_str(), tenant.requests().len()), (Some("refresh_token"), 2));
     let anew = object(&refresh(&sandbox, &tenant, CLI, &["--resource", "keyvault", "-o", "json", "--force-refresh"]));
@@ -130,11 +131,11 @@ fn a_token_that_is_taken_once_is_never_sent_twice() {
     let file = signed_in(&sandbox, &tenant, id, contoso::USER);
     refresh(&sandbox, &tenant, id, &["--scope", "User.Read", "--refresh-token-file", file.to_str().unwrap()]).token();
     let before = tenant.token_requests().len();
-    for _ in 0..2 {
+    for anew in [&["--min-ttl", "99999"][..], &["--force-refresh"], &["--claims", "{}"]] {
         let runs: Vec<_> = (0..12)
             .map(|_| {
                 let authority = tenant.authority();
-                let mut command = sandbox.command(["refresh", "--client-id", id, "--scope", "User.Read", "--min-ttl", "99999"]);
+                let mut command = sandbox.command(["refresh", "--client-id", id, "--scope", "User.Read"].iter().chain(anew));
                 command.args(["--authority", &authority, "-q", "--ca-file"]).arg(tenant.ca_file());
                 command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
             })
@@ -164,6 +165,84 @@ fn a_confidential_client_proves_itself_too() {
     let file = signed_in(&of_another, &tenant, CLI, contoso::USER);
     refresh(&of_another, &tenant, CLI, &["--resource", "arm", "--refresh-token-file", file.to_str().unwrap()]).token();
     assert!(tenant.requests()[1].field("client_secret").is_none());
+}
+
+#[test]
+fn what_was_refused_is_remembered_for_that_request_alone() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    let file = signed_in(&sandbox, &tenant, CLI, contoso::USER);
+    refresh(&sandbox, &tenant, CLI, &["--resource", "arm", "--refresh-token-file", file.to_str().unwrap()]).token();
+    let ca_file = tenant.ca_file().to_str().unwrap();
+    let of_tenant = |name: &str, more: &[&str]| {
+        let authority = format!("{}/{name}", tenant.origin());
+        let fixed = ["refresh", "--client-id", CLI, "--resource", "graph", "--ca-file", ca_file, "--authority", &authority];
+        sandbox.run(fixed.into_iter().chain(more.iter().copied()))
+    };
+    let asked = || tenant.requests().len();
+    of_tenant("nobody.example", &[]).refused(3).says("AADSTS90002");
+    let before = asked();
+    of_tenant("nobody.example", &[]).refused(3).says("AADSTS90002");
+    assert_eq!(asked(), before, "the same request has the same answer");
+    let secret = sandbox.write("secret", "local~not.this.one");
+    let with_secret = of_tenant("nobody.example", &["--secret-file", secret.to_str().unwrap()]);
+    assert_eq!((with_secret.code, asked()), (Some(3), before + 1), "another proof is another request");
+    of_tenant(contoso::TENANT_ID, &[]).token();
+    assert_eq!(asked(), before + 2, "another tenant is another request");
+}
+
+#[test]
+fn of_two_refusals_the_one_of_the_apps_own_sign_in_is_told() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    for client in [contoso::PUBLIC_APP.client_id, CLI] {
+        let file = signed_in(&sandbox, &tenant, client, contoso::USER);
+        refresh(&sandbox, &tenant, client, &["--scope", "User.Read", "--refresh-token-file", file.to_str().unwrap()]).token();
+    }
+    tenant.revoke_sign_ins(contoso::USER);
+    let ran = refresh(&sandbox, &tenant, contoso::PUBLIC_APP.client_id, &["--scope", "User.Read", "--force-refresh"]);
+    ran.refused(4).says("AADSTS50173");
+}
+
+#[test]
+fn a_token_of_another_person_than_the_one_who_is_named_is_not_printed() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    let file = signed_in(&sandbox, &tenant, CLI, contoso::USER);
+    let given = ["--resource", "arm", "--refresh-token-file", file.to_str().unwrap()];
+    let named = |name| refresh(&sandbox, &tenant, CLI, &[&given[..], &["--username", name]].concat());
+    named("somebody.else@contoso.com").refused(2).says(contoso::USER).says("somebody.else@contoso.com");
+    named(&contoso::USER.to_lowercase()).token();
+}
+
+#[test]
+fn a_new_refresh_token_that_nobody_keeps_is_spoken_of() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    let file = signed_in(&sandbox, &tenant, CLI, contoso::USER);
+    let given = ["--resource", "arm", "--refresh-token-file", file.to_str().unwrap()];
+    let nobodys = || {
+        Misbehaviour::Token(
+            [("client_info", Value::Null), ("id_token", Value::Null)].map(|(name, value)| (name.to_owned(), value)).into_iter().collect(),
+        )
+    };
+    tenant.next(nobodys());
+    refresh(&sandbox, &tenant, CLI, &given).token_with_warning("the new refresh token is kept nowhere");
+    tenant.next(nobodys());
+    assert_eq!(refresh(&sandbox, &tenant, CLI, &[&given[..], &["-o", "json"]].concat()).stderr, "");
+}
+
+#[test]
+fn a_cached_token_runs_no_program_for_the_secret() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    let token = tenant.sign_in(contoso::DAEMON.client_id, contoso::USER);
+    sandbox.write("secret.sh", format!("echo run >> runs\nprintf '%s' '{}'\n", contoso::DAEMON.secret));
+    let parameters = json!({"authority": tenant.authority(), "client_id": contoso::DAEMON.client_id, "scope": "User.Read",
+        "secret": {"command": ["sh", "secret.sh"]}});
+    sandbox.write("p.json", parameters.to_string());
+    sandbox.write("rt", token);
+    let ca_file = tenant.ca_file().to_str().unwrap();
+    sandbox.run(["refresh", "p.json", "--ca-file", ca_file, "--refresh-token-file", "rt"]).token();
+    for _ in 0..2 {
+        sandbox.run(["refresh", "p.json", "--ca-file", ca_file]).token();
+    }
+    assert_eq!(std::fs::read_to_string(sandbox.path("runs")).unwrap(), "run\n");
 }
 
 #[test]
