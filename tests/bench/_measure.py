@@ -70,6 +70,16 @@ def medians(commands, runs):
     return [tuple(statistics.median(column) for column in zip(*result)) for result in results]
 
 
+def in_blocks(commands, runs, blocks=6):
+    """The same, each many times before the next, as a script's loop runs them: what is new to a processor costs more."""
+    results = [[] for _ in commands]
+    for _ in range(blocks):
+        for command, result in zip(commands, results):
+            run(*command)
+            result.extend(run(*command) for _ in range(runs // blocks))
+    return [tuple(statistics.median(column) for column in zip(*result)) for result in results]
+
+
 def until_good(measure, is_good):
     """What is measured, again where it is over a budget: the last counts."""
     for attempt in range(1, ATTEMPTS + 1):
