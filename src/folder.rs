@@ -7,6 +7,7 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use crate::secret::Wiped;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
@@ -56,7 +57,7 @@ impl Folder {
             Err(error) => return Err(error.into()),
         };
         let folder = Folder { descriptor, path: path.to_owned(), keeping };
-        folder.check(keeping)?;
+        folder.check_keeping(keeping)?;
         Ok(Some(folder))
     }
 
@@ -79,7 +80,7 @@ impl Folder {
         Folder::open(path, keeping)?.ok_or_else(|| refused("its folder is gone again"))
     }
 
-    fn check(&self, keeping: Keeping) -> io::Result<()> {
+    fn check_keeping(&self, keeping: Keeping) -> io::Result<()> {
         let stat = rustix::fs::fstat(&self.descriptor)?;
         match keeping {
             Keeping::Any => Ok(()),
@@ -160,6 +161,14 @@ impl Folder {
     pub(crate) fn version(&self, name: &str) -> Option<String> {
         let stat = rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         Some(format!("{} {} {}", stat.st_ino, stat.st_mtime, stat.st_mtime_nsec))
+    }
+
+    /// When a file was last changed; none where there is none.
+    #[allow(clippy::useless_conversion, reason = "the type of the field differs between systems")]
+    pub(crate) fn modified(&self, name: &str) -> Option<SystemTime> {
+        let stat = rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let seconds = Duration::from_secs(u64::try_from(stat.st_mtime).ok()?);
+        Some(SystemTime::UNIX_EPOCH + seconds + Duration::from_nanos(u64::try_from(stat.st_mtime_nsec).ok()?))
     }
 
     /// Puts a content in the place of a file, whole or not at all, also when the machine stops in between. A file of another
@@ -286,6 +295,19 @@ impl Folder {
         let here = rustix::fs::statat(&self.descriptor, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW);
         let open = rustix::fs::fstat(file.as_fd());
         matches!((here, open), (Ok(here), Ok(open)) if here.st_ino == open.st_ino && here.st_dev == open.st_dev)
+    }
+
+    /// Whether a file that has the name is one of ours; none is as good.
+    ///
+    /// # Errors
+    ///
+    /// What it is instead.
+    pub(crate) fn check(&self, name: &str) -> io::Result<()> {
+        match rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => check_own(&stat),
+            Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Gives a file another name.

@@ -84,6 +84,11 @@ impl Folder {
         Some(format!("{} {:?}", metadata.len(), metadata.modified().ok()?))
     }
 
+    /// When a file was last changed; none where there is none.
+    pub(crate) fn modified(&self, name: &str) -> Option<std::time::SystemTime> {
+        self.path.join(name).symlink_metadata().ok()?.modified().ok()
+    }
+
     /// Puts a content in the place of a file, whole or not at all.
     ///
     /// # Errors
@@ -154,6 +159,19 @@ impl Folder {
     /// Whether an open file is the one that has a name: one that is open cannot lose it here.
     pub(crate) fn is_at(&self, _file: &File, name: impl AsRef<OsStr>) -> bool {
         self.path.join(name.as_ref()).exists()
+    }
+
+    /// Whether a file that has the name is a plain one; none is as good.
+    ///
+    /// # Errors
+    ///
+    /// What it is instead.
+    pub(crate) fn check(&self, name: &str) -> io::Result<()> {
+        match self.path.join(name).symlink_metadata() {
+            Ok(metadata) if !metadata.is_file() => Err(refused("it is not a plain file")),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Gives a file another name.

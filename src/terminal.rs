@@ -40,6 +40,14 @@ impl Terminal {
         }
     }
 
+    /// Says what takes its time, to a person who waits for it.
+    pub(crate) fn progress(&self, text: &str) {
+        if shows_to_person() {
+            self.note(text);
+        }
+        log::info!("{text}");
+    }
+
     /// Says what was done, where somebody listens.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet && !self.json {

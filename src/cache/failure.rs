@@ -30,6 +30,7 @@ enum Answer {
     Transport(Box<Transport>),
     Unavailable(Box<Unavailable>),
     Unreadable(Box<Unreadable>),
+    TimedOut { after: Duration, doing: String, correlation_id: Option<String> },
 }
 
 /// What is to be kept of an error, for some time at least; nothing of those that are our own or this command's alone.
@@ -40,10 +41,20 @@ pub(crate) fn of(error: &Error, request: &str, now: SystemTime, least: Duration)
         // Of this machine rather than of the network.
         Error::Transport(transport) if transport.kind == TransportKind::NoAuthorities => return None,
         Error::Transport(transport) => (Answer::Transport(transport.clone()), Duration::ZERO),
+        // Another command may have more time, unless it can do without.
+        Error::TimedOut { after, doing, correlation_id } if !least.is_zero() => {
+            let (doing, correlation_id) = (doing.clone(), correlation_id.clone());
+            (Answer::TimedOut { after: *after, doing, correlation_id }, Duration::ZERO)
+        }
         Error::Unreadable(unreadable) => (Answer::Unreadable(unreadable.clone()), Duration::ZERO),
         _ => return None,
     };
     Some(Failure { request: request.to_owned(), at: millis(now), until: millis(now + holds.max(least)), answer })
+}
+
+/// Whether the platform wants all requests of an app to wait, and not that one alone.
+pub(crate) fn is_throttle(error: &Error) -> bool {
+    matches!(error, Error::Unavailable(busy) if busy.status == 429 && busy.retry_after.is_some())
 }
 
 impl Failure {
@@ -67,6 +78,7 @@ impl Failure {
         Some(match self.answer {
             Answer::Refused(refused) => Error::Refused(refused),
             Answer::Transport(transport) => Error::Transport(transport),
+            Answer::TimedOut { after, doing, correlation_id } => Error::TimedOut { after, doing, correlation_id },
             Answer::Unreadable(unreadable) => Error::Unreadable(unreadable),
             Answer::Unavailable(mut busy) => {
                 // In whole seconds, and never earlier than was asked for.

@@ -90,11 +90,13 @@ impl Selection<'_> {
     }
 }
 
-/// Whether an entry is of a tenant. A refresh token is of none: it gets tokens for any.
+/// Whether an entry is of a tenant. A refresh token gets tokens for any, and is of the tenant that the person is at home in.
 fn is_of_tenant(entry: &Entry<'_>, tenant: &str) -> bool {
+    let home = entry.home_account_id.as_deref().and_then(|id| id.split_once('.')).map(|(_, home)| home);
+    let home = home.filter(|_| entry.realm.as_deref().is_none_or(str::is_empty));
     let authority = entry.authority.as_deref().and_then(|address| Authority::parse(address).ok());
     let asked = authority.as_ref().and_then(Authority::tenant);
-    entry.realm.as_deref().into_iter().chain(asked).any(|own| own.eq_ignore_ascii_case(tenant))
+    entry.realm.as_deref().into_iter().chain(asked).chain(home).any(|own| own.eq_ignore_ascii_case(tenant))
 }
 
 /// The accounts that sign in with a name.
@@ -178,6 +180,7 @@ mod tests {
             (Selection { username: Some("nobody"), ..none }, 0, 8),
             (Selection { tenant: Some(TENANT), ..none }, 3, 5),
             (Selection { tenant: Some("contoso.com"), ..none }, 1, 7),
+            (Selection { tenant: Some("t"), ..none }, 1, 7),
             (Selection { username: Some("ann@contoso.com"), client_id: Some("one"), tenant: None }, 3, 5),
             (Selection { username: Some("ann@contoso.com"), client_id: Some("two"), tenant: None }, 0, 8),
         ] {

@@ -27,7 +27,7 @@ pub(super) struct MsalLock<'f> {
 ///
 /// Where the lock file cannot be made or is not one.
 pub(super) fn try_lock<'f>(folder: &'f Folder, file_name: &str, impatient: bool) -> io::Result<Option<MsalLock<'f>>> {
-    let name = format!("{file_name}.lockfile");
+    let name = name(file_name);
     let (file, is_new) = match folder.create_new(&name) {
         Ok(file) => (file, true),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => (folder.lock_file(&name)?, false),
@@ -39,6 +39,16 @@ pub(super) fn try_lock<'f>(folder: &'f Folder, file_name: &str, impatient: bool)
         return Ok(None);
     }
     own(folder, name, file).map(Some)
+}
+
+/// The lock file's name.
+pub(super) fn name(file_name: &str) -> String {
+    format!("{file_name}.lockfile")
+}
+
+/// The id of the process that a lock file names.
+pub(super) fn id(who: &[u8]) -> Option<i32> {
+    who.split(|byte| !byte.is_ascii_digit()).next().and_then(|id| str::from_utf8(id).ok()?.parse().ok())
 }
 
 fn own(folder: &Folder, name: String, mut file: File) -> io::Result<MsalLock<'_>> {
@@ -59,8 +69,7 @@ fn is_left(file: &File) -> io::Result<bool> {
         return Ok(age > NAMELESS);
     }
     // What says nothing that is understood may be anybody's.
-    let id = who.split(|byte| !byte.is_ascii_digit()).next().and_then(|id| str::from_utf8(id).ok()?.parse().ok());
-    Ok(id.is_some_and(|id| !crate::folder::is_running(id)))
+    Ok(id(&who).is_some_and(|id| !crate::folder::is_running(id)))
 }
 
 impl Drop for MsalLock<'_> {

@@ -47,8 +47,14 @@ impl Partition {
             || if authority.has_tenants() { authority.origin().to_owned() } else { authority.address().to_string() },
             |cloud| cloud.login_host().to_owned(),
         );
-        let digest = crypto::digest(["user", &host, client_id, home_account_id]);
-        Partition(format!("user-{}", &digest[..32]))
+        let (client, account) = (crypto::digest([&host, client_id]), crypto::digest([home_account_id]));
+        Partition(format!("user-{}{}", &client[..16], &account[..16]))
+    }
+
+    /// Whether it may be an account's of the same client at the same host as another partition.
+    pub(crate) fn is_of_client_of(&self, other: &Partition) -> bool {
+        let client = "user-".len() + 16;
+        self.0.get(..client).is_some_and(|prefix| other.0.starts_with(prefix)) && self.is_of_person()
     }
 
     /// Whether it is an account's.

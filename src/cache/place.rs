@@ -31,7 +31,7 @@ pub(crate) fn place(named: Option<&Path>, environment: &Env) -> Place {
     // Where a variable is set by a CI system or a service file, no shell has put the home folder in.
     let below_home = named.and_then(|path| path.strip_prefix("~").ok()).and_then(|rest| Some(environment.home()?.join(rest)));
     match below_home.as_deref().or(named) {
-        Some(path) if path.as_os_str() == OFF => Place::Off,
+        Some(path) if path.as_os_str().eq_ignore_ascii_case(OFF) => Place::Off,
         Some(path) if path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") => {
             Place::Folder { path: path.to_owned(), is_named: true }
         }

@@ -24,7 +24,7 @@ impl Kind {
     pub(crate) const ALL: [Kind; 5] = [Kind::AccessToken, Kind::RefreshToken, Kind::IdToken, Kind::Account, Kind::AppMetadata];
 
     /// The section's name.
-    pub(super) fn section(self) -> &'static str {
+    pub(super) const fn section(self) -> &'static str {
         match self {
             Kind::AccessToken => "AccessToken",
             Kind::RefreshToken => "RefreshToken",
@@ -277,9 +277,21 @@ pub(crate) fn scan<'a>(text: &'a str, show: &mut dyn FnMut(Kind, Entry<'a>)) -> 
     if text.trim().is_empty() {
         return Ok(());
     }
+    let mut shown = 0;
+    let mut count = |kind, entry: Entry<'a>| {
+        shown += 1;
+        show(kind, entry);
+    };
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    deserializer.deserialize_map(Sections(show))?;
-    Ok(deserializer.end()?)
+    match deserializer.deserialize_map(Sections(&mut count)).and_then(|()| deserializer.end()) {
+        Ok(()) => Ok(()),
+        // One text that is no text (half of a surrogate pair, which other libraries write) spoils its entry and no other.
+        Err(error) => {
+            let document = Document::parse(text).map_err(|_| Broken::from(error))?;
+            document.entries().skip(shown).for_each(|(kind, entry)| show(kind, entry));
+            Ok(())
+        }
+    }
 }
 
 /// A cache taken apart, to be changed: what is not touched goes back as it was, byte for byte.
@@ -341,6 +353,18 @@ impl<'a> Document<'a> {
             Ok((name, section))
         };
         Ok(Document { sections: raw.into_iter().map(section).collect::<Result<_, Broken>>()? })
+    }
+
+    /// The entries, in order; one that cannot be read says nothing.
+    fn entries(&self) -> impl Iterator<Item = (Kind, Entry<'a>)> {
+        let known = self.sections.iter().filter_map(|(_, section)| match section {
+            Section::Known(kind, members) => Some((*kind, members)),
+            Section::Unknown(_) => None,
+        });
+        known.flat_map(|(kind, members)| members.iter().map(move |(_, json)| (kind, json))).filter_map(|(kind, json)| match json {
+            Json::Kept(text) => Some((kind, serde_json::from_str(text).unwrap_or_default())),
+            Json::New(_) => None,
+        })
     }
 
     /// Removes the entries that a condition holds for, and tells how many.
@@ -406,6 +430,11 @@ impl<'a> Document<'a> {
             Section::Known(kind, members) => members.is_empty() || *kind == Kind::AppMetadata,
             Section::Unknown(_) => false,
         })
+    }
+
+    /// Whether it has a section that caches have, or nothing at all.
+    pub(crate) fn is_cache(&self) -> bool {
+        self.sections.is_empty() || self.sections.iter().any(|(_, section)| matches!(section, Section::Known(..)))
     }
 
     /// The cache as text, wiped when dropped.
@@ -505,6 +534,13 @@ mod tests {
         assert_eq!(entries.len(), 8);
         assert!(entries.iter().all(|(_, entry)| entry.secret.is_none()));
         assert_eq!(self::entries(" ").len(), 0);
+    }
+
+    #[test]
+    fn a_text_that_is_none_spoils_its_entry_alone() {
+        let text = r#"{"AccessToken": {"1": {"secret": "a"}, "2": {"secret": "b", "name": "\ud800"}, "3": {"secret": "c"}}}"#;
+        let secrets: Vec<_> = entries(text).into_iter().map(|(_, entry)| entry.secret).collect();
+        assert_eq!(secrets, [Some("a".into()), None, Some("c".into())]);
     }
 
     #[test]

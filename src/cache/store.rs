@@ -5,13 +5,13 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::failure::Failure;
 use super::msal_lock::{self, MsalLock};
 use super::partition::Partition;
 use super::place::Place;
-use super::schema::{Broken, Document};
+use super::schema::{Broken, Document, Kind};
 use crate::folder::{Folder, Keeping, TEMPORARY};
 use crate::secret::Wiped;
 
@@ -57,7 +57,7 @@ pub(crate) type Version = Option<String>;
 /// The right to ask for a partition's token, held until dropped.
 #[derive(Debug)]
 pub(crate) struct Flight {
-    _file: Option<File>,
+    file: Option<File>,
 }
 
 /// The right to change a file with tokens.
@@ -76,6 +76,16 @@ pub(crate) struct Changed<T> {
     pub(crate) result: T,
     /// Where a file that was no cache has been put.
     pub(crate) moved: Option<(PathBuf, Broken)>,
+}
+
+impl Flight {
+    /// Says that its process is at work: who waits can tell it from one that stands still.
+    pub(crate) fn beat(&self) {
+        if let Some(file) = &self.file {
+            // Where that cannot be said, those who wait give up sooner.
+            let _ = file.set_modified(SystemTime::now());
+        }
+    }
 }
 
 impl Store {
@@ -164,7 +174,7 @@ impl Store {
         match locked {
             Err(trouble) if self.is_shared() => {
                 log::info!("cache: others that want the same are not waited for: {trouble}");
-                Ok(Some(Flight { _file: None }))
+                Ok(Some(Flight { file: None }))
             }
             other => other,
         }
@@ -179,6 +189,13 @@ impl Store {
             std::str::from_utf8(&content).ok()?.trim().parse::<u32>().ok()
         };
         read().map_or_else(|| "another process".to_owned(), |id| format!("process {id}"))
+    }
+
+    /// How long ago the process that has that lock last said that it is at work.
+    pub(crate) fn silence(&self, partition: &Partition) -> Option<Duration> {
+        let (path, own) = self.own(partition)?;
+        let folder = Folder::open(path, self.keeping()).ok()??;
+        folder.modified(&own.lock())?.elapsed().ok()
     }
 
     /// The failure that is remembered for a partition.
@@ -219,7 +236,7 @@ impl Store {
         if !self.is_shared() {
             return Ok(Some(Writing { folder, name, _lock: None }));
         }
-        let lock = in_place(&folder.path().join(&name), msal_lock::try_lock(folder, &name, impatient))?;
+        let lock = in_place(&folder.path().join(msal_lock::name(&name)), msal_lock::try_lock(folder, &name, impatient))?;
         Ok(lock.map(|lock| Writing { folder, name, _lock: Some(lock) }))
     }
 
@@ -282,6 +299,13 @@ impl Store {
     }
 }
 
+/// Who has the lock that other programs heed on a file, for a person.
+pub(crate) fn msal_holder(folder: &Folder, name: &str) -> String {
+    let content = folder.read(&msal_lock::name(name), 256).ok().flatten();
+    let id = content.as_deref().and_then(msal_lock::id);
+    id.map_or_else(|| "another program".to_owned(), |id| format!("process {id}"))
+}
+
 fn try_lock(path: &Path, keeping: Keeping, name: &str) -> Result<Option<Flight>, Trouble> {
     let folder = in_place(path, Folder::create(path, keeping))?;
     loop {
@@ -292,7 +316,7 @@ fn try_lock(path: &Path, keeping: Keeping, name: &str) -> Result<Option<Flight>,
             Ok(()) => {
                 // For who waits and wants to say whom for; the lock is one without.
                 let _ = file.set_len(0).and_then(|()| file.write_all(std::process::id().to_string().as_bytes()));
-                return Ok(Some(Flight { _file: Some(file) }));
+                return Ok(Some(Flight { file: Some(file) }));
             }
             Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
             Err(std::fs::TryLockError::Error(error)) => return in_place(&path.join(name), Err(error)),
@@ -346,14 +370,44 @@ impl Writing<'_> {
         older.into_iter().try_for_each(|name| self.folder.remove(name))
     }
 
-    /// Removes the file, whatever it is, what was moved aside of it, and what writers that were killed have left.
+    /// Removes a file that a person named as a cache: one that never was is left alone, and one of which nobody can tell is moved
+    /// aside. Where it has been moved to is the result.
+    ///
+    /// # Errors
+    ///
+    /// Where it is no file of ours, no cache, or cannot be removed.
+    pub(crate) fn clear(&self) -> Result<Option<PathBuf>, Trouble> {
+        let path = self.folder.path().join(&self.name);
+        in_place(&path, self.folder.check(&self.name))?;
+        let content = in_place(&path, self.folder.read(&self.name, LIMIT))?.unwrap_or_default();
+        let has_section = Kind::ALL.iter().any(|kind| {
+            let section = kind.section().as_bytes();
+            content.windows(section.len()).any(|part| part == section)
+        });
+        match parse(&content) {
+            Ok(document) if !document.is_cache() => Err(Trouble { path, why: "it is JSON, and no token cache".to_owned() }),
+            Err(_) if !has_section => {
+                self.remove_rest()?;
+                in_place(&path, self.move_aside()).map(Some)
+            }
+            _ => self.remove().map(|()| None),
+        }
+    }
+
+    /// Removes the file, what was moved aside of it, and what writers that were killed have left.
     ///
     /// # Errors
     ///
     /// Where that is not possible.
     pub(crate) fn remove(&self) -> Result<(), Trouble> {
+        let path = self.folder.path().join(&self.name);
+        in_place(&path, self.folder.check(&self.name).and_then(|()| self.folder.remove(&self.name)))?;
+        self.remove_rest()
+    }
+
+    fn remove_rest(&self) -> Result<(), Trouble> {
         let left = format!(".{}.", self.name);
-        let removed = self.folder.remove(&self.name).and_then(|()| self.remove_aside(None)).and_then(|()| {
+        let removed = self.remove_aside(None).and_then(|()| {
             let names = self.folder.names()?;
             let temporary = names.iter().filter(|name| name.starts_with(&left) && name.ends_with(TEMPORARY));
             temporary.into_iter().try_for_each(|name| self.folder.remove(name))

@@ -89,12 +89,16 @@ pub(crate) fn plan(subject: Subject, flags: &Layer, file: &Layer, environment: &
     })
 }
 
-/// Whether the environment's credential belongs to the environment's app, and another one is meant. An app that acts for a person
-/// may have none at all, so this one is not for it.
+/// Whether the environment's credential belongs to another app than the one that is meant: it is the environment's app's, and where
+/// the environment names none, that of the parameters file. An app that acts for a person may have no credential at all.
 fn is_another_apps(credential: Option<&Given<SecretSource>>, client_id: Option<&Given<String>>, environment: &Layer) -> bool {
     let is_of_environment = credential.is_some_and(|given| matches!(given.from, Origin::Environment(_)));
-    let owner = environment.client_id.as_ref().map(|given| &given.value);
-    is_of_environment && owner.zip(client_id).is_some_and(|(owner, given)| !owner.eq_ignore_ascii_case(&given.value))
+    let is_owner = match (&environment.client_id, client_id) {
+        (Some(owner), Some(given)) => owner.value.eq_ignore_ascii_case(&given.value),
+        (None, Some(given)) => !matches!(given.from, Origin::Flag(_)),
+        (_, None) => true,
+    };
+    is_of_environment && !is_owner
 }
 
 /// An authority, with the places that it and its tenant came from.

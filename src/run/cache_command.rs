@@ -109,7 +109,10 @@ fn clear(store: &Store, terminal: &Terminal, limit: Limit) -> Result<(), Error> 
         Place::Folder { .. } => store.clear_folder().map_err(unchanged)?,
         Place::File { .. } => {
             for partition in store.partitions().map_err(unreadable)? {
-                change(store, &partition, limit, |writing: &Writing<'_>| writing.remove())?;
+                if let Some(aside) = change(store, &partition, limit, |writing: &Writing<'_>| writing.clear())? {
+                    let aside = foreign(&aside.to_string_lossy());
+                    terminal.warn(&format!("nothing says that it is a token cache, so it is not removed: it is now {aside}"));
+                }
             }
         }
     }

@@ -18,12 +18,16 @@ use crate::folder::Folder;
 use crate::output::format::Source;
 use crate::terminal::Terminal;
 
-/// The longest wait for a process that asks for the same; a request is then made without the cache.
+/// The longest wait for a process that asks for the same and stands still; a request is then made without the cache.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long other programs' locks on a shared file are heeded, as by MSAL's extensions.
 const COURTESY: Duration = Duration::from_secs(5);
 /// How long the wait is before a person is told of it.
 const SILENCE: Duration = Duration::from_secs(2);
+/// How often a process that asks says that it is at work.
+const BEAT: Duration = Duration::from_millis(250);
+/// What a wait that the platform asks of a whole app is remembered for.
+const THROTTLED: &str = "every request";
 /// How long nobody tries again to renew a token that can still be used.
 const RETRY: Duration = Duration::from_secs(30);
 /// How long a renewal may take while there is a token that can be handed out.
@@ -52,6 +56,12 @@ pub(super) struct Cached<'a> {
     /// When the command began.
     pub(super) began: SystemTime,
     pub(super) limit: Limit,
+}
+
+/// A request, as its failure is remembered.
+struct Request<'a> {
+    name: Partition,
+    fingerprint: &'a str,
 }
 
 /// Tokens, and where they came from.
@@ -91,10 +101,10 @@ impl Cached<'_> {
     /// What asking gives, or gave another process a moment ago.
     pub(super) async fn acquire<F>(&self, look: Option<Look>, fingerprint: &str, ask: F) -> Result<Obtained, Error>
     where
-        F: AsyncFnOnce() -> Result<TokenSet, Error>,
+        F: AsyncFnOnce(Limit) -> Result<TokenSet, Error>,
     {
         let Some(look) = look else {
-            return if self.needs_lock { Err(locked_out("it cannot be read")) } else { Ok((ask().await?, self.source)) };
+            return if self.needs_lock { Err(locked_out("it cannot be read")) } else { Ok((ask(self.limit).await?, self.source)) };
         };
         if self.force_refresh {
             return self.acquire_anew(ask).await;
@@ -104,8 +114,8 @@ impl Cached<'_> {
             Look::Aging(hit) => Some(hit),
             Look::Miss(_) => None,
         };
-        let request = self.partition.for_request(fingerprint);
-        let flight = match self.board(aging.as_ref(), &request, fingerprint).await {
+        let request = Request { name: self.partition.for_request(fingerprint), fingerprint };
+        let flight = match self.board(aging.as_ref(), &request).await {
             Boarding::Leads(flight) => flight,
             Boarding::Served(hit) => return Ok((hit.into(), Source::Cache)),
             Boarding::Failed(error) => return self.or_aging(error, aging),
@@ -116,30 +126,26 @@ impl Cached<'_> {
             Boarding::Alone(why) if self.needs_lock => return Err(locked_out(&why)),
             Boarding::Alone(why) => {
                 self.terminal.warn(&format!("the cache was not used: {why}"));
-                return Ok((ask().await?, self.source));
+                return Ok((ask(self.limit).await?, self.source));
             }
         };
-        let asked = match &aging {
-            None => ask().await,
-            // What may use up a refresh token is not called off.
-            Some(_) if self.needs_lock => ask().await,
-            Some(_) => tokio::time::timeout(RENEWAL, ask()).await.unwrap_or_else(|_| {
-                let doing = format!("renewing the token at {}", self.wanted.authority.host());
-                Err(Error::TimedOut { after: RENEWAL, doing, correlation_id: None })
-            }),
-        };
+        // What may use up a refresh token is not called off.
+        let limit = if aging.is_some() && !self.needs_lock { self.limit_of_renewal() } else { self.limit };
+        let asked = at_work(&flight, ask(limit)).await;
         match asked {
             Ok(tokens) => {
                 self.keep(&tokens, self.flight == self.partition).await;
-                self.store.remember(&request, None);
+                self.store.remember(&request.name, None);
                 drop(flight);
                 Ok((tokens, self.source))
             }
             Err(error) => {
                 // Who has a token that can be used does not try again at every command.
                 let least = if aging.is_some() { RETRY } else { Duration::ZERO };
+                let (name, fingerprint) =
+                    if failure::is_throttle(&error) { (self.partition, THROTTLED) } else { (&request.name, fingerprint) };
                 if let Some(failure) = failure::of(&error, fingerprint, SystemTime::now(), least) {
-                    self.store.remember(&request, Some(&failure));
+                    self.store.remember(name, Some(&failure));
                 }
                 drop(flight);
                 self.or_aging(error, aging)
@@ -163,7 +169,7 @@ impl Cached<'_> {
 
     /// Waits for the right to ask, or for what another process gets, whichever comes first. Who has a token that is merely to
     /// be renewed does not wait.
-    async fn board(&self, aging: Option<&Hit>, request: &Partition, fingerprint: &str) -> Boarding {
+    async fn board(&self, aging: Option<&Hit>, request: &Request<'_>) -> Boarding {
         let start = Instant::now();
         let patience = PATIENCE.min(self.limit.deadline.saturating_duration_since(start) / 2);
         let mut pause = Duration::from_millis(2);
@@ -188,7 +194,7 @@ impl Cached<'_> {
                 }
             }
             version = latest;
-            if let Some(error) = self.remembered(request, fingerprint) {
+            if let Some(error) = self.remembered(request) {
                 return Boarding::Failed(error);
             }
             match (flight, aging) {
@@ -197,20 +203,18 @@ impl Cached<'_> {
                 (None, None) => {}
             }
             let waited = start.elapsed();
-            if waited >= patience {
-                return Boarding::Alone(format!(
-                    "{} has asked for the same for {}",
-                    self.store.holder(self.flight),
-                    seconds(Duration::from_secs(waited.as_secs()))
-                ));
+            let silence = self.store.silence(self.flight).map_or(waited, |silence| silence.min(waited));
+            let holder = || self.store.holder(self.flight);
+            if silence >= patience {
+                let seconds = seconds(Duration::from_secs(silence.as_secs()));
+                return Boarding::Alone(format!("{}, which asks for the same token, has stood still for {seconds}", holder()));
+            }
+            if Instant::now() >= self.limit.deadline {
+                let doing = format!("waiting for {}, which asks for the same token", holder());
+                return Boarding::Failed(Error::TimedOut { after: self.limit.timeout, doing, correlation_id: None });
             }
             if !told && (waited >= SILENCE || log::log_enabled!(log::Level::Info)) {
-                let text = format!("waiting for {}, which asks for the same token", self.store.holder(self.flight));
-                if waited >= SILENCE {
-                    self.terminal.warn(&text);
-                } else {
-                    log::info!("{text}");
-                }
+                self.terminal.progress(&format!("waiting for {}, which asks for the same token", holder()));
                 told = true;
             }
             tokio::time::sleep(pause).await;
@@ -219,13 +223,22 @@ impl Cached<'_> {
     }
 
     /// The failure of another process that holds for this request.
-    fn remembered(&self, request: &Partition, fingerprint: &str) -> Option<Error> {
-        let now = SystemTime::now();
-        let failure = self.store.failure(request)?;
-        let age = failure.age(now);
-        let error = failure.for_request(fingerprint, self.began, now)?;
-        log::info!("not asked again: this is the answer of {:.1} seconds ago (--force-refresh asks)", age.as_secs_f64());
-        Some(error)
+    fn remembered(&self, request: &Request<'_>) -> Option<Error> {
+        let of_all = (self.partition, THROTTLED);
+        [(&request.name, request.fingerprint), of_all].into_iter().find_map(|(name, fingerprint)| {
+            let now = SystemTime::now();
+            let failure = self.store.failure(name)?;
+            let age = failure.age(now);
+            let error = failure.for_request(fingerprint, self.began, now)?;
+            log::info!("not asked again: this is the answer of {:.1} seconds ago (--force-refresh asks)", age.as_secs_f64());
+            Some(error)
+        })
+    }
+
+    /// The time that a renewal has.
+    fn limit_of_renewal(&self) -> Limit {
+        let deadline = self.limit.deadline.min(Instant::now() + RENEWAL);
+        Limit { deadline, timeout: deadline.saturating_duration_since(Instant::now()) }
     }
 
     /// What is stored now.
@@ -288,14 +301,17 @@ impl Cached<'_> {
     /// Asks whatever is stored, and stores what comes of it. What may use up a refresh token is asked within the lock all the same.
     async fn acquire_anew<F>(&self, ask: F) -> Result<Obtained, Error>
     where
-        F: AsyncFnOnce() -> Result<TokenSet, Error>,
+        F: AsyncFnOnce(Limit) -> Result<TokenSet, Error>,
     {
         let deadline = self.limit.deadline.min(Instant::now() + PATIENCE);
         let lock = match self.needs_lock {
             true => Some(flight(self.store, self.flight, deadline).await.map_err(|trouble| locked_out(&trouble.to_string()))?),
             false => None,
         };
-        let tokens = ask().await?;
+        let tokens = match &lock {
+            Some(flight) => at_work(flight, ask(self.limit)).await?,
+            None => ask(self.limit).await?,
+        };
         self.keep(&tokens, lock.is_some() && self.flight == self.partition).await;
         Ok((tokens, self.source))
     }
@@ -346,6 +362,17 @@ impl Cached<'_> {
     }
 }
 
+/// Works with a lock in hand, and says all the time that it does.
+async fn at_work<T>(flight: &Flight, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        match tokio::time::timeout(BEAT, &mut work).await {
+            Ok(result) => return result,
+            Err(_) => flight.beat(),
+        }
+    }
+}
+
 /// What uses up what is stored is not done where it could be done twice, or where what comes of it would be lost.
 fn locked_out(why: &str) -> Error {
     let what = format!("the refresh token cannot be used, because its cache cannot be: {why}");
@@ -380,11 +407,21 @@ pub(super) async fn writing<'f>(
 ) -> Result<Writing<'f>, Trouble> {
     let start = Instant::now();
     let deadline = deadline.min(start + 2 * COURTESY);
+    let mut told = false;
     loop {
         match store.try_writing(folder, name, start.elapsed() >= COURTESY)? {
             Some(writing) => return Ok(writing),
-            None if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(10)).await,
-            None => return Err(store.trouble(partition, "another program has its lock (the file .lockfile beside it)")),
+            None if Instant::now() < deadline => {
+                if !told {
+                    log::info!("cache: waiting for {}, which has the lock file of {name}", store::msal_holder(folder, name));
+                    told = true;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            None => {
+                let why = format!("{} has its lock (the file {name}.lockfile)", store::msal_holder(folder, name));
+                return Err(store.trouble(partition, &why));
+            }
         }
     }
 }

@@ -82,9 +82,9 @@ fn obtain(plan: &Plan, delivery: &Delivery<'_>, context: &Context<'_>) -> Result
         {
             return Ok((hit.into(), Source::Cache));
         }
-        let ask = async || {
+        let ask = async |limit: Limit| {
             let secret = proof.secret(&plan.authority, limit).await?;
-            let http = context.http([&secret])?;
+            let http = Context { limit, ..*context }.http([&secret])?;
             client_creds::acquire(&app(plan, secret), &http).await
         };
         cached.acquire(look, &fingerprint, ask).await

@@ -8,6 +8,7 @@ use crate::cache::partition::{self, Credential, Partition};
 use crate::cache::place::Place;
 use crate::cache::store::{self, Store};
 use crate::cli::args::Refresh;
+use crate::cli::input::Limit;
 use crate::cli::plan::{Plan, Subject};
 use crate::entra::authority::{self, Authority};
 use crate::entra::client_auth::ClientAuth;
@@ -80,12 +81,12 @@ fn by_cached_token(mut plan: Plan, store: &Store, delivery: &Delivery<'_>, conte
     let own = proof.as_ref().map(Proof::credential);
     let credentials: Vec<&Credential> = newest.iter().chain(&own).collect();
     let fingerprint = partition::fingerprint(&partition, &plan.authority, &plan.scopes, &credentials);
-    let ask = async || {
+    let ask = async |limit: Limit| {
         // Another process may have got a new one while this one waited.
         let now = sign_ins(store, &plan, context)?.into_iter().find(|other| other.home_account_id == *home_account_id);
         let tokens = now.map_or_else(Vec::new, |person| person.refresh_tokens);
         let secrets: Vec<&Secret> = tokens.iter().map(|token| &token.secret).collect();
-        let (client, http) = connected(&plan, proof.as_ref(), &secrets, context).await?;
+        let (client, http) = connected(&plan, proof.as_ref(), &secrets, &Context { limit, ..*context }).await?;
         redeem(&client, &tokens, &http, home_account_id).await
     };
     let (tokens, source) = process::within_runtime(cached.acquire(look, &fingerprint, ask))?;
@@ -186,7 +187,12 @@ fn sign_ins(store: &Store, plan: &Plan, context: &Context<'_>) -> Result<Vec<Sig
         context.terminal.warn(&format!("the cache cannot be read: {trouble}"));
         Vec::new()
     });
-    for partition in partitions.iter().filter(|partition| store.is_shared() || partition.is_of_person()) {
+    // Sign-ins to others of the client's family are looked for where it has none of its own.
+    let own = Partition::of_person(&plan.authority, &plan.client_id, "");
+    let (of_client, others): (Vec<_>, Vec<_>) = partitions.iter().partition(|partition| partition.is_of_client_of(&own));
+    let of_others = others.into_iter().filter(|partition| store.is_shared() || partition.is_of_person());
+    let looked_at = if of_client.is_empty() { of_others.collect() } else { of_client };
+    for partition in looked_at {
         let found_there = store.read(partition).map_err(|trouble| trouble.why().to_owned()).and_then(|bytes| {
             let bytes = bytes.unwrap_or_default();
             let text = store::text(&bytes).map_err(|broken| broken.to_string())?;

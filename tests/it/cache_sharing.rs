@@ -307,7 +307,7 @@ fn a_leader_that_stands_still_is_waited_for_and_then_done_without() {
         let start = Instant::now();
         let ran = sandbox.client_creds(&tenant, cache.iter().copied().chain(["--timeout", "4"]));
         let waited = start.elapsed();
-        ran.token_with_warning(&format!("process {} has asked for the same", leader.id()));
+        ran.token_with_warning(&format!("process {}, which asks for the same token, has stood still", leader.id()));
         assert!((Duration::from_millis(1_900)..Duration::from_secs(4)).contains(&waited), "{waited:?}");
         assert_eq!(tenant.requests().len(), 2);
         kill(leader);
@@ -315,6 +315,56 @@ fn a_leader_that_stands_still_is_waited_for_and_then_done_without() {
         let token = sandbox.client_creds(&tenant, cache.iter().copied()).token().to_owned();
         assert_eq!((sandbox.client_creds(&tenant, cache.iter().copied()).token(), tenant.requests().len()), (token.as_str(), 3));
     }
+}
+
+#[test]
+fn a_leader_that_is_at_work_is_waited_for_however_slow_the_platform_is() {
+    let directory = Directory::default().answers_after(Duration::from_secs(3));
+    let (tenant, sandbox) = (Tenant::builder().directory(directory).start(), Sandbox::with_cache());
+    // Half of this time is what one that stands still is given.
+    let arguments = sandbox.arguments(&tenant, ["--timeout", "5"]);
+    let runs: Vec<Child> = (0..8).map(|_| start(&mut sandbox.command(&arguments))).collect();
+    let tokens: Vec<String> = runs.into_iter().map(|run| finish(run).token().to_owned()).collect();
+    assert!(tokens.iter().all(|token| *token == tokens[0]));
+    assert_eq!(tenant.requests().len(), 1);
+}
+
+#[test]
+fn time_that_is_up_while_another_asks_is_a_time_out_and_no_further_request() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    let leader = leader(&tenant, &sandbox, &[]);
+    let ran = sandbox.client_creds(&tenant, ["--timeout", "2"]);
+    ran.refused(5).says(&format!("waiting for process {}", leader.id()));
+    assert_eq!(tenant.requests().len(), 1);
+    kill(leader);
+}
+
+#[test]
+fn a_platform_that_throttles_an_app_is_left_alone_for_every_scope() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    let app = contoso::THROTTLED;
+    let parameters = sandbox.parameters(&tenant.authority(), app.client_id, app.secret);
+    for resource in ["graph", "arm", "sql"] {
+        sandbox.client_creds_with(&tenant, &parameters, ["--resource", resource]).refused(5).says("too many requests");
+    }
+    assert_eq!(tenant.requests().len(), 1);
+    sandbox.client_creds(&tenant, []).token();
+}
+
+#[test]
+fn a_renewal_that_is_told_to_wait_does_not_wait() {
+    let directory = Directory::default().refresh_in(Duration::from_secs(1_000));
+    let (tenant, sandbox) = (Tenant::builder().directory(directory).start(), Sandbox::with_cache());
+    let token = sandbox.client_creds(&tenant, []).token().to_owned();
+    renew_from(&sandbox.cache_file(), "1");
+    let headers = vec![("retry-after".to_owned(), "30".to_owned())];
+    tenant.next(Misbehaviour::Status { status: 429, headers, body: Vec::new() });
+    let start = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(sandbox.client_creds(&tenant, []).token_with_warning("status 429"), token);
+    }
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+    assert_eq!(tenant.requests().len(), 2);
 }
 
 #[test]
