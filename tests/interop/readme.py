@@ -41,6 +41,7 @@ def sandbox(secret):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="readme-"))
     shutil.copy(ROOT / "parameters.example.json", folder / "parameters.json")
     (folder / "secret.txt").write_text(secret + "\n")
+    (folder / "refresh-token.txt").write_text(os.environ["LOCAL_TENANT_REFRESH_TOKEN"])
     (folder / ".azure").mkdir()
     (folder / ".azure" / "msal_token_cache.json").write_text(az_login())
     return folder
@@ -71,14 +72,9 @@ def run(command, secret, variables):
         command += 'bash -c \'printf "%s\\n" "$DATABRICKS_TOKEN"\'\n'
     environment = {**os.environ, **variables, **homes(folder), "PATH": f"{folder}/path:{os.environ['PATH']}"}
     environment.pop("ENTRA_TOKEN_CACHE", None)
-    if "entra-token refresh" in command:
-        # The Azure CLI has no secret, and who uses it none of an app in the environment.
-        environment.pop("AZURE_CLIENT_SECRET", None)
     if not inside:
         (folder / "path").mkdir()
         (folder / "path" / "entra-token").symlink_to(ENTRA_TOKEN)
-    if "ENTRA_TOKEN_REFRESH_TOKEN" in command:
-        command = f"ENTRA_TOKEN_REFRESH_TOKEN='{os.environ['LOCAL_TENANT_REFRESH_TOKEN']}'\n{command}"
     if command.startswith("cargo install"):
         environment["CARGO_INSTALL_ROOT"] = str(folder)
     ran = subprocess.run(
