@@ -77,14 +77,18 @@ pub(crate) fn plan(subject: Subject, flags: &Layer, file: &Layer, environment: &
     ];
     origins.extend(credential.as_ref().map(|given| format!("client secret (from {})", given.from)));
     origins.extend(claims.map(|given| format!("claims (from {})", given.from)));
+    let refresh_token = layers.iter().find_map(|layer| layer.refresh_token.clone()).filter(|_| subject == Subject::Person);
+    let username = layers.iter().find_map(|layer| layer.username.clone()).filter(|_| subject == Subject::Person);
+    origins.extend(refresh_token.as_ref().map(|given| format!("refresh token (from {})", given.from)));
+    origins.extend(username.as_ref().map(|given| format!("user name {} (from {})", given.value, given.from)));
     Ok(Plan {
         authority: authority.value,
         client_id: client_id.value.clone(),
         scopes,
         claims: claims.map(|given| given.value.clone()),
         secret: credential,
-        refresh_token: layers.iter().find_map(|layer| layer.refresh_token.clone()),
-        username: layers.iter().find_map(|layer| layer.username.clone()),
+        refresh_token,
+        username,
         origins,
     })
 }

@@ -41,8 +41,7 @@ const HOMELESS: &str =
 pub(super) struct Cached<'a> {
     pub(super) store: &'a Store,
     pub(super) partition: &'a Partition,
-    /// What only one process at a time asks for, and whose failure is remembered: the partition itself where requests use up
-    /// what is in it.
+    /// What only one process at a time asks for: the partition itself where requests use up what is in it.
     pub(super) flight: &'a Partition,
     pub(super) wanted: Wanted<'a>,
     pub(super) min_ttl: Duration,
@@ -119,10 +118,7 @@ impl Cached<'_> {
             Boarding::Leads(flight) => flight,
             Boarding::Served(hit) => return Ok((hit.into(), Source::Cache)),
             Boarding::Failed(error) => return self.or_aging(error, aging),
-            Boarding::Alone(why) if aging.is_some() => {
-                let error = locked_out(&why);
-                return self.or_aging(error, aging);
-            }
+            Boarding::Alone(why) if aging.is_some() => return self.or_aging(unusable("the cache cannot be used", &why), aging),
             Boarding::Alone(why) if self.needs_lock => return Err(locked_out(&why)),
             Boarding::Alone(why) => {
                 self.terminal.warn(&format!("the cache was not used: {why}"));
@@ -136,6 +132,7 @@ impl Cached<'_> {
             Ok(tokens) => {
                 self.keep(&tokens, self.flight == self.partition).await;
                 self.store.remember(&request.name, None);
+                self.store.remember(self.partition, None);
                 drop(flight);
                 Ok((tokens, self.source))
             }
@@ -313,6 +310,8 @@ impl Cached<'_> {
             None => ask(self.limit).await?,
         };
         self.keep(&tokens, lock.is_some() && self.flight == self.partition).await;
+        // The platform takes requests again, whatever it said before.
+        self.store.remember(self.partition, None);
         Ok((tokens, self.source))
     }
 
@@ -375,8 +374,12 @@ async fn at_work<T>(flight: &Flight, work: impl Future<Output = T>) -> T {
 
 /// What uses up what is stored is not done where it could be done twice, or where what comes of it would be lost.
 fn locked_out(why: &str) -> Error {
-    let what = format!("the refresh token cannot be used, because its cache cannot be: {why}");
-    Error::Cache(OutputError { what, fix: "end the process that has the lock, or free the place, and try again" })
+    unusable("the refresh token cannot be used, because its cache cannot be", why)
+}
+
+fn unusable(what: &str, why: &str) -> Error {
+    let fix = "end the process that has the lock, or free the place, and try again";
+    Error::Cache(OutputError { what: format!("{what}: {why}"), fix })
 }
 
 /// Waits for a partition's lock.

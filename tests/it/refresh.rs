@@ -47,7 +47,9 @@ fn a_given_token_gets_both_new_tokens_and_says_whose_they_are() {
     let granted = claims(sandbox.run(["refresh", "p.json", "--ca-file", ca_file]).token())["scp"].clone();
     assert!(granted.as_str().is_some_and(|scopes| scopes.contains("User.Read")), "{granted}");
     let in_environment = Sandbox::new().env("ENTRA_TOKEN_REFRESH_TOKEN", token);
-    refresh(&in_environment, &tenant, CLI, &["--resource", "arm"]).token();
+    let ran = refresh(&in_environment, &tenant, CLI, &["--resource", "arm", "-v"]);
+    ran.says("refresh token (from ENTRA_TOKEN_REFRESH_TOKEN)");
+    assert!(ran.code == Some(0) && !ran.stderr.contains(token), "{ran:?}");
     let authority = tenant.authority();
     let arguments = ["refresh", "--authority", &authority, "--client-id", CLI, "--ca-file", ca_file, "--resource", "arm"];
     sandbox.run_with_input(arguments.into_iter().chain(["--refresh-token-file", "-"]), given.as_bytes()).token();
