@@ -147,7 +147,7 @@ pub(crate) struct Output {
     #[arg(long, value_name = "NAME")]
     pub(crate) env_name: Option<String>,
     /// Seconds that a cached token must still live
-    #[arg(long, value_name = "SECONDS", default_value = "300")]
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
     pub(crate) min_ttl: u64,
     /// Ask for a new token, whatever is cached
     #[arg(long)]
@@ -355,6 +355,11 @@ fn text(text: &str) -> Result<String, String> {
         "" => Err("it is empty".to_owned()),
         trimmed => Ok(trimmed.to_owned()),
     }
+}
+
+/// A whole number of seconds.
+fn seconds(text: &str) -> Result<u64, String> {
+    text.trim().parse().map_err(|_| "a whole number of seconds is expected".to_owned())
 }
 
 /// A positive number of seconds, with or without a fraction; at most a day.

@@ -50,6 +50,9 @@ fn show(store: &Store, format: ListFormat, terminal: &Terminal) -> Result<(), Er
             Err(trouble) => terminal.warn(&format!("left out: {trouble}")),
         }
     }
+    if items.is_empty() && format == ListFormat::Text {
+        terminal.note("nothing is kept");
+    }
     let now = SystemTime::now();
     print(match format {
         ListFormat::Text => list::text(&items, now),

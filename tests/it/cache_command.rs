@@ -69,7 +69,8 @@ fn left(sandbox: &Sandbox) -> Vec<&'static str> {
 #[test]
 fn the_list_shows_everything_but_the_secrets() {
     let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
-    assert_eq!(sandbox.run(["cache", "list"]).stdout, "", "nothing is kept yet");
+    let empty = sandbox.run(["cache", "list"]);
+    assert_eq!((empty.stdout.as_str(), empty.stderr.as_str()), ("", "nothing is kept\n"));
     assert_eq!(listed(&sandbox.run(["cache", "list", "-o", "json"])), Vec::<Value>::new());
     assert_eq!(sandbox.files(), Vec::<String>::new(), "looking makes nothing");
     let token = sandbox.client_creds(&tenant, []).token().to_owned();
