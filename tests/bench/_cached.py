@@ -77,6 +77,12 @@ def cached_token(folder):
 def left_alone(command, environment, folder):
     """Looks at every system call of a hit: no network, no certificates, no thread, no lock, nothing written but the token."""
     log = folder / "strace.log"
+    # What a process that cannot be dumped opens is shown to who may trace every process.
+    probe = ["strace", "-qq", "-o", str(log), str(BINARY), "client-creds", "/nowhere.json"]
+    subprocess.run(probe, env=environment, stderr=subprocess.DEVNULL)
+    if not log.exists() or '/nowhere.json", ' not in log.read_text():
+        print("system calls cannot be watched here")
+        return
     traced = ["strace", "-f", "-qq", "-e", "signal=none", "-o", str(log), *command]
     subprocess.run(traced, env=environment, stdout=subprocess.DEVNULL, check=True)
     lines = [line.split(maxsplit=1)[1] for line in log.read_text().splitlines()]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use local_tenant::{Tenant, contoso};
 use serde_json::Value;
 
-use crate::sandbox::{Ran, Sandbox, claims, has, is_root, names};
+use crate::sandbox::{Ran, Sandbox, can_trace, can_trace_paths, claims, names};
 
 /// A sandbox with a cached token, the file that it is in, and its content.
 fn filled(tenant: &Tenant, cache: &[&str]) -> (Sandbox, PathBuf, Vec<u8>) {
@@ -88,8 +88,8 @@ fn calls(sandbox: &Sandbox, tenant: &Tenant, cache: &[&str]) -> Vec<(String, usi
 
 #[test]
 fn a_kill_at_any_system_call_leaves_the_cache_as_before_or_after() {
-    if !has("strace") || !is_root() {
-        return; // CI has both. What a process that cannot be dumped does, strace shows to root only.
+    if !can_trace_paths() {
+        return; // Needs strace, and root's rights.
     }
     for cache in [&[][..], &["--cache", "shared.json"]] {
         let tenant = Tenant::start();
@@ -150,7 +150,7 @@ fn kills_at_random_leave_the_cache_whole() {
 
 #[test]
 fn a_first_run_that_is_killed_leaves_no_cache_or_a_whole_one() {
-    if !has("strace") {
+    if !can_trace() {
         return; // CI has it.
     }
     let tenant = Tenant::start();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use local_tenant::{Directory, Misbehaviour, Tenant, contoso};
 use serde_json::{Value, json};
 
-use crate::sandbox::{Ran, Sandbox, has, has_extension, names};
+use crate::sandbox::{Ran, Sandbox, can_trace, has_extension, names};
 
 /// A tenant that takes its time, so that many wait for one answer.
 fn slow() -> Tenant {
@@ -469,7 +469,7 @@ fn a_forced_refresh_is_not_held_up_for_long() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_file_system_without_locks_costs_one_warning_and_leaves_nothing() {
-    if !has("strace") {
+    if !can_trace() {
         return; // CI has it.
     }
     for cache in [&[][..], &["--cache", "shared.json"]] {

@@ -144,12 +144,45 @@ pub(crate) fn has_extension(name: &str, extension: &str) -> bool {
     Path::new(name).extension().is_some_and(|own| own == extension)
 }
 
-/// Whether a program is installed. Some parts of the tests need more than a developer's machine has to have.
-pub(crate) fn has(program: &str) -> bool {
-    ["/usr/bin", "/bin"].iter().any(|folder| Path::new(folder).join(program).exists())
+/// Whether a command works here. Some parts of the tests need more than a developer's machine, or a container, has to have.
+fn works(command: &[&str]) -> bool {
+    let (program, arguments) = command.split_first().expect("a command has words");
+    Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
 }
 
-/// Whether the tests run as root, who may change users, mount and make devices.
+/// Whether system calls can be watched, and made to fail.
+pub(crate) fn can_trace() -> bool {
+    works(&["strace", "-qq", "-o", "/dev/null", "true"])
+}
+
+/// Whether the paths can be seen that the program opens: what a process that cannot be dumped has in its memory is shown to
+/// who may trace every process.
+pub(crate) fn can_trace_paths() -> bool {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let trace = folder.path().join("trace");
+    let binary = env!("CARGO_BIN_EXE_entra-token");
+    let strace = ["-qq", "-o", &trace.to_string_lossy(), binary, "client-creds", "/nowhere.json"];
+    let ran = Command::new("strace").args(strace).output();
+    ran.is_ok() && std::fs::read_to_string(&trace).is_ok_and(|trace| trace.contains("/nowhere.json\", "))
+}
+
+/// Whether this user can mount file systems, where nobody else sees them.
+pub(crate) fn can_mount() -> bool {
+    is_root() && works(&["unshare", "-m", "sh", "-c", "mount -t tmpfs -o size=64k none /tmp"])
+}
+
+/// Whether this user can act as another.
+pub(crate) fn can_be_another() -> bool {
+    is_root() && works(&["setpriv", "--reuid", "65533", "--regid", "65533", "--clear-groups", "true"])
+}
+
+/// Whether this user can make devices.
+pub(crate) fn can_make_devices() -> bool {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    is_root() && works(&["mknod", &folder.path().join("null").to_string_lossy(), "c", "1", "3"])
+}
+
+/// Whether the tests run as root, who may change users.
 pub(crate) fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
 }
