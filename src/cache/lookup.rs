@@ -238,7 +238,7 @@ impl Wanted<'_> {
 
     /// Whether a refresh token is the one that the client has for the account.
     pub(super) fn is_refreshed_by(&self, entry: &Entry<'_>) -> bool {
-        is_same(&entry.home_account_id, self.home_account_id)
+        is_same_account(&entry.home_account_id, self.home_account_id)
             && entry.client_id.as_deref().is_some_and(|id| is_same_client(id, self.client_id))
             && entry.environment.as_deref().is_some_and(|environment| is_same_environment(environment, self.authority.host()))
     }
@@ -250,19 +250,16 @@ impl Wanted<'_> {
             && entry.token_type.as_deref().is_none_or(|kind| kind.is_empty() || kind.eq_ignore_ascii_case("Bearer"));
         is_plain
             && entry.client_id.as_deref().is_some_and(|id| is_same_client(id, self.client_id))
-            && is_same(&entry.home_account_id, self.home_account_id)
+            && is_same_account(&entry.home_account_id, self.home_account_id)
             && entry.claims_hash.as_deref().filter(|hash| !hash.is_empty()) == self.claims_hash
             && is_from(entry, self.authority, self.tenant_id)
     }
 }
 
-/// Whether a field says what is wanted; one that is empty or missing says nothing.
-fn is_same(text: &Text<'_>, wanted: Option<&str>) -> bool {
-    match (text.as_deref().filter(|text| !text.is_empty()), wanted) {
-        (Some(text), Some(wanted)) => text.eq_ignore_ascii_case(wanted),
-        (None, None) => true,
-        _ => false,
-    }
+/// Whether an account is the one that is wanted; a field that is empty or missing is an app's own. Subjects of AD FS are other ones
+/// in other letters.
+fn is_same_account(account: &Text<'_>, wanted: Option<&str>) -> bool {
+    account.as_deref().filter(|account| !account.is_empty()) == wanted
 }
 
 /// Whether two client ids are one. Those of Entra are GUIDs, in any case; those of other providers are any text.
@@ -284,10 +281,11 @@ fn is_from(entry: &Entry<'_>, authority: &Authority, tenant_id: Option<&str>) ->
     }
     let address = authority.address();
     match entry.authority.as_deref() {
-        Some(own) if own.eq_ignore_ascii_case(address.as_str()) => true,
+        // A path is another in other letters; the host is in small ones.
+        Some(own) if own == address.as_str() => true,
         // The field names port and path, which `environment` and `realm` do not.
         Some(_) if Cloud::of_login_host(authority.host()).is_none() => false,
-        _ => tenant_id.or(authority.realm()).is_some_and(|realm| is_same(&entry.realm, Some(realm))),
+        _ => tenant_id.or(authority.realm()).zip(entry.realm.as_deref()).is_some_and(|(realm, own)| own.eq_ignore_ascii_case(realm)),
     }
 }
 
@@ -436,6 +434,28 @@ mod tests {
         let text = cache(&[entry]);
         assert!(matches!(look(&text, &format!("https://localhost:1/{TENANT}"), |_| {}), Look::Fresh(_)));
         assert!(matches!(look(&text, &format!("https://localhost:2/{TENANT}"), |_| {}), Look::Miss(Miss::NoToken)));
+    }
+
+    #[test]
+    fn what_differs_in_its_letters_alone_can_be_anothers() {
+        let text = cache(&[changed(&json!({"environment": "sso.example", "authority": "https://sso.example/realms/A"}))]);
+        let of = |issuer: &str| {
+            let (authority, scopes) = (Authority::parse_oidc(issuer).unwrap(), scopes(&["https://graph.microsoft.com/.default"]));
+            let wanted = Wanted {
+                authority: &authority,
+                tenant_id: None,
+                client_id: APP,
+                scopes: &scopes,
+                claims_hash: None,
+                home_account_id: None,
+            };
+            access_token(&text, &wanted, now()).unwrap()
+        };
+        assert!(matches!(of("https://SSO.example/realms/A"), Look::Fresh(_)));
+        assert!(matches!(of("https://sso.example/realms/a"), Look::Miss(Miss::NoToken)));
+        let text = cache(&[changed(&json!({"home_account_id": "Subject"}))]);
+        assert!(matches!(look(&text, &format!("{HOST}/{TENANT}"), |wanted| wanted.home_account_id = Some("Subject")), Look::Fresh(_)));
+        assert!(matches!(look(&text, &format!("{HOST}/{TENANT}"), |wanted| wanted.home_account_id = Some("subject")), Look::Miss(_)));
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl From<serde_json::Error> for Broken {
 }
 
 /// The fields of an entry that mean something here, of whatever kind. Those that are missing, or are no text and no number,
-/// are `None`, so that reading an entry never fails.
+/// are `None`, so that only what is no object cannot be read as an entry.
 #[derive(Clone, Default)]
 pub(crate) struct Entry<'a> {
     pub(crate) credential_type: Text<'a>,
@@ -155,33 +155,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entry<'a> {
                 }
                 Ok(entry)
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Entry<'de>, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Entry::default())
-            }
-            fn visit_borrowed_str<E>(self, _: &'de str) -> Result<Entry<'de>, E> {
-                Ok(Entry::default())
-            }
-            fn visit_str<E>(self, _: &str) -> Result<Entry<'de>, E> {
-                Ok(Entry::default())
-            }
-            fn visit_bool<E>(self, _: bool) -> Result<Entry<'de>, E> {
-                Ok(Entry::default())
-            }
-            fn visit_u64<E>(self, _: u64) -> Result<Entry<'de>, E> {
-                Ok(Entry::default())
-            }
-            fn visit_i64<E>(self, _: i64) -> Result<Entry<'de>, E> {
-                Ok(Entry::default())
-            }
-            fn visit_f64<E>(self, _: f64) -> Result<Entry<'de>, E> {
-                Ok(Entry::default())
-            }
-            fn visit_unit<E>(self) -> Result<Entry<'de>, E> {
-                Ok(Entry::default())
-            }
         }
-        deserializer.deserialize_any(Fields)
+        deserializer.deserialize_map(Fields)
     }
 }
 
@@ -285,7 +260,7 @@ pub(crate) fn scan<'a>(text: &'a str, show: &mut dyn FnMut(Kind, Entry<'a>)) -> 
     let mut deserializer = serde_json::Deserializer::from_str(text);
     match deserializer.deserialize_map(Sections(&mut count)).and_then(|()| deserializer.end()) {
         Ok(()) => Ok(()),
-        // One text that is no text (half of a surrogate pair, which other libraries write) spoils its entry and no other.
+        // What is no entry, or a text that is none (half of a surrogate pair, which other libraries write), spoils itself alone.
         Err(error) => {
             let document = Document::parse(text).map_err(|_| Broken::from(error))?;
             document.entries().skip(shown).for_each(|(kind, entry)| show(kind, entry));

@@ -115,6 +115,7 @@ fn clear(store: &Store, terminal: &Terminal, limit: Limit) -> Result<(), Error> 
                 if let Some(aside) = change(store, &partition, limit, |writing: &Writing<'_>| writing.clear())? {
                     let aside = foreign(&aside.to_string_lossy());
                     terminal.warn(&format!("nothing says that it is a token cache, so it is not removed: it is now {aside}"));
+                    return Ok(());
                 }
             }
         }

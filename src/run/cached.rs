@@ -41,8 +41,6 @@ const HOMELESS: &str =
 pub(super) struct Cached<'a> {
     pub(super) store: &'a Store,
     pub(super) partition: &'a Partition,
-    /// What only one process at a time asks for: the partition itself where requests use up what is in it.
-    pub(super) flight: &'a Partition,
     pub(super) wanted: Wanted<'a>,
     pub(super) min_ttl: Duration,
     /// Asked anew, whatever is stored (`--force-refresh`).
@@ -57,8 +55,11 @@ pub(super) struct Cached<'a> {
     pub(super) limit: Limit,
 }
 
-/// A request, as its failure is remembered.
+/// A request, as others know it.
 struct Request<'a> {
+    /// What only one process at a time asks for: the partition itself where requests use up what is in it.
+    flight: Partition,
+    /// What its failure is remembered by.
     name: Partition,
     fingerprint: &'a str,
 }
@@ -113,7 +114,7 @@ impl Cached<'_> {
             Look::Aging(hit) => Some(hit),
             Look::Miss(_) => None,
         };
-        let request = Request { name: self.partition.for_request(fingerprint), fingerprint };
+        let request = Request { flight: self.flight(), name: self.partition.for_request(fingerprint), fingerprint };
         let flight = match self.board(aging.as_ref(), &request).await {
             Boarding::Leads(flight) => flight,
             Boarding::Served(hit) => return Ok((hit.into(), Source::Cache)),
@@ -130,7 +131,7 @@ impl Cached<'_> {
         let asked = at_work(&flight, ask(limit)).await;
         match asked {
             Ok(tokens) => {
-                self.keep(&tokens, self.flight == self.partition).await;
+                self.keep(&tokens, self.needs_lock).await;
                 self.store.remember(&request.name, None);
                 self.store.remember(self.partition, None);
                 drop(flight);
@@ -148,6 +149,11 @@ impl Cached<'_> {
                 self.or_aging(error, aging)
             }
         }
+    }
+
+    /// What is asked for by one process at a time: one request of an app, and whatever uses up a person's refresh token.
+    fn flight(&self) -> Partition {
+        if self.needs_lock { self.partition.clone() } else { self.partition.for_scopes(self.wanted.scopes) }
     }
 
     /// The token that the platform wanted to be renewed, where it could not be reached for that.
@@ -174,7 +180,7 @@ impl Cached<'_> {
         let mut version = None;
         let mut told = false;
         loop {
-            let flight = match self.store.try_lock(self.flight) {
+            let flight = match self.store.try_lock(&request.flight) {
                 Ok(flight) => flight,
                 Err(trouble) => return Boarding::Alone(trouble.to_string()),
             };
@@ -200,8 +206,8 @@ impl Cached<'_> {
                 (None, None) => {}
             }
             let waited = start.elapsed();
-            let silence = self.store.silence(self.flight).map_or(waited, |silence| silence.min(waited));
-            let holder = || self.store.holder(self.flight);
+            let silence = self.store.silence(&request.flight).map_or(waited, |silence| silence.min(waited));
+            let holder = || self.store.holder(&request.flight);
             if silence >= patience {
                 let seconds = seconds(Duration::from_secs(silence.as_secs()));
                 return Boarding::Alone(format!("{}, which asks for the same token, has stood still for {seconds}", holder()));
@@ -302,14 +308,14 @@ impl Cached<'_> {
     {
         let deadline = self.limit.deadline.min(Instant::now() + PATIENCE);
         let lock = match self.needs_lock {
-            true => Some(flight(self.store, self.flight, deadline).await.map_err(|trouble| locked_out(&trouble.to_string()))?),
+            true => Some(flight(self.store, &self.flight(), deadline).await.map_err(|trouble| locked_out(&trouble.to_string()))?),
             false => None,
         };
         let tokens = match &lock {
             Some(flight) => at_work(flight, ask(self.limit)).await?,
             None => ask(self.limit).await?,
         };
-        self.keep(&tokens, lock.is_some() && self.flight == self.partition).await;
+        self.keep(&tokens, lock.is_some()).await;
         // The platform takes requests again, whatever it said before.
         self.store.remember(self.partition, None);
         Ok((tokens, self.source))

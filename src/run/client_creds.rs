@@ -38,12 +38,10 @@ fn obtain(plan: &Plan, delivery: &Delivery<'_>, context: &Context<'_>) -> Result
     let context = &Context { limit, ..*context };
     let store = store(plan, context);
     let partition = Partition::of_app(&plan.authority, &plan.client_id, &proof.credential(), plan.claims.as_deref());
-    let flight = partition.for_scopes(&plan.scopes);
     let claims_hash = plan.claims.as_deref().map(partition::claims_hash);
     let cached = Cached {
         store: &store,
         partition: &partition,
-        flight: &flight,
         wanted: Wanted {
             authority: &plan.authority,
             tenant_id: None,

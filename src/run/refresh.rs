@@ -269,7 +269,6 @@ fn cached<'a>(
     Cached {
         store,
         partition,
-        flight: partition,
         wanted: Wanted {
             authority: &plan.authority,
             tenant_id: None,
