@@ -59,6 +59,9 @@ pub(crate) const HOME: Variable = Variable("HOME");
 #[cfg_attr(not(windows), expect(dead_code, reason = "documented on every system, read on one"))]
 pub(crate) const LOCALAPPDATA: Variable = Variable("LOCALAPPDATA");
 
+/// The operating system that this program was built for.
+pub(crate) const OS: &str = std::env::consts::OS;
+
 /// The environment: the process's own, or a given one, so that what depends on it stays a pure function.
 #[derive(Debug)]
 pub(crate) enum Env {

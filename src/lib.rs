@@ -25,7 +25,7 @@
 //!
 //! # Which way imports run
 //!
-//! One way, and CI holds it. `run` may use everything. `flow` uses `entra`, `http`, `crypto`, `error` and never `cli`.
+//! One way, and CI holds it. `run` may use everything. `flow` uses `entra`, `http`, `crypto`, `env`, `error` and never `cli`.
 //! `cli`, `output` and `hint` use only `entra`, `env`, `secret`, `redact`, `error` and `exit` (`output` also `hint`, which
 //! `error` and `exit` ask what a refusal means, and `cache` and `folder`); they do not know `http`. `cache` uses `entra`,
 //! `crypto`, `env`, `error`, `folder`, `redact` and `secret`. `http`, `trust`, `crypto`, `process`, `folder` and `terminal`

@@ -12,7 +12,7 @@ use crate::cli::plan;
 use crate::entra::authority::Authority;
 use crate::entra::client_auth::ClientAuth;
 use crate::entra::cloud::Cloud;
-use crate::entra::grant::{Grant, TokenRequest};
+use crate::entra::grant::{Caller, Grant, TokenRequest};
 use crate::entra::reply::Reply;
 use crate::entra::scope::{self, Scopes};
 use crate::entra::{refusal, resource, token};
@@ -96,7 +96,7 @@ proptest! {
         let scopes = Scopes::new([asked.clone()]);
         let request = TokenRequest {
             endpoint: &endpoint, client_id: &client_id, auth: &auth, grant: Grant::ClientCredentials, scopes: &scopes, claims: None,
-            request_id: Uuid::nil(),
+            caller: Caller { request_id: Uuid::nil(), os: "linux" },
         };
         let sent = request.to_http();
         let form: Vec<(String, String)> = url::form_urlencoded::parse(sent.body()).into_owned().collect();

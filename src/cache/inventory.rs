@@ -1,7 +1,8 @@
 //! What a cache holds, for a person: everything but the secrets. And which of it a person means. Pure.
 
+use super::document::Document;
 use super::lookup::is_same_client;
-use super::schema::{self, Broken, Document, Entry, Kind, Text};
+use super::schema::{self, Broken, Entry, Kind, Text};
 use super::store;
 use crate::entra::authority::Authority;
 

@@ -137,70 +137,8 @@ pub(crate) fn access_token(text: &str, wanted: &Wanted<'_>, now: Now) -> Result<
     Ok(if is_aging { Look::Aging(hit) } else { Look::Fresh(hit) })
 }
 
-/// A person who has signed in, and what is left of that.
-#[derive(Debug)]
-pub(crate) struct SignIn {
-    pub(crate) home_account_id: String,
-    /// The name to sign in with, where it is known.
-    pub(crate) username: Option<String>,
-    /// The name to be called by, where it is known.
-    pub(crate) name: Option<String>,
-    /// Refresh tokens that a client may use: its own, newest first, then those of its family.
-    pub(crate) refresh_tokens: Vec<RefreshToken>,
-}
-
-/// What a sign-in left behind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RefreshToken {
-    pub(crate) secret: Secret,
-    /// Whether it was given to the client itself, and not to another of its family.
-    pub(crate) is_own: bool,
-}
-
-/// The people who have signed in to a client at a host, or to one of the family that it may belong to.
-///
-/// # Errors
-///
-/// `Broken`, for a text that is no cache.
-pub(crate) fn sign_ins(text: &str, host: &str, client_id: &str) -> Result<Vec<SignIn>, Broken> {
-    let mut tokens: Vec<(bool, u64, Entry<'_>)> = Vec::new();
-    let mut names: Vec<Entry<'_>> = Vec::new();
-    let mut may_be_in_family = true;
-    schema::scan(text, &mut |kind, entry| {
-        let is_ours = entry.client_id.as_deref().is_some_and(|id| is_same_client(id, client_id));
-        if !entry.environment.as_deref().is_some_and(|environment| is_same_environment(environment, host)) {
-            return;
-        }
-        match kind {
-            Kind::RefreshToken if says(&entry.secret) && says(&entry.home_account_id) && (is_ours || says(&entry.family_id)) => {
-                let age = u64::MAX - schema::seconds(&entry.last_modification_time).unwrap_or_default();
-                tokens.push((!is_ours, age, entry));
-            }
-            Kind::Account => names.push(entry),
-            // What the platform said when it was asked last.
-            Kind::AppMetadata if is_ours => may_be_in_family = says(&entry.family_id),
-            _ => {}
-        }
-    })?;
-    tokens.sort_by_key(|(is_familys, age, _)| (*is_familys, *age));
-    let mut found: Vec<SignIn> = Vec::new();
-    for (is_familys, _, entry) in tokens.into_iter().filter(|(is_familys, ..)| !is_familys || may_be_in_family) {
-        let home_account_id = entry.home_account_id.unwrap_or_default().into_owned();
-        let secret = Secret::new(entry.secret.unwrap_or_default().into_owned());
-        let refresh_token = RefreshToken { secret, is_own: !is_familys };
-        if let Some(known) = found.iter_mut().find(|known| known.home_account_id == home_account_id) {
-            known.refresh_tokens.push(refresh_token);
-            continue;
-        }
-        let account = names.iter().find(|account| account.home_account_id.as_deref() == Some(&home_account_id));
-        let said = |text: Option<&Text<'_>>| text.and_then(Option::as_deref).filter(|text| !text.is_empty()).map(str::to_owned);
-        let (username, name) = (said(account.map(|account| &account.username)), said(account.map(|account| &account.name)));
-        found.push(SignIn { home_account_id, username, name, refresh_tokens: vec![refresh_token] });
-    }
-    Ok(found)
-}
-
-fn says(text: &Text<'_>) -> bool {
+/// Whether a field says anything.
+pub(super) fn says(text: &Text<'_>) -> bool {
     text.as_deref().is_some_and(|text| !text.is_empty())
 }
 
@@ -484,32 +422,5 @@ mod tests {
             let look = access_token(&text, &wanted, Now { enough_since, ..now() }).unwrap();
             assert_eq!(matches!(look, Look::Fresh(_)), is_enough, "{since}");
         }
-    }
-
-    #[test]
-    fn who_has_signed_in_is_told_with_the_tokens_that_a_client_may_use() {
-        let token = |client: &str, home: &str, secret: &str, time: u32, family: Option<&str>| {
-            json!({"credential_type": "RefreshToken", "environment": "login.windows.net", "client_id": client, "home_account_id": home,
-                "secret": secret, "last_modification_time": time.to_string(), "family_id": family})
-        };
-        let mut cache = json!({
-            "RefreshToken": {"1": token("app", "u.t", "old", 1, None), "2": token("app", "u.t", "new", 2, None),
-                "3": token("sister", "u.t", "family", 9, Some("1")), "4": token("other", "v.t", "alien", 9, None),
-                "5": token("sister", "w.t", "only family", 1, Some("1")), "6": {"environment": "login.microsoftonline.us", "client_id": "app",
-                "home_account_id": "x.t", "secret": "other cloud"}},
-            "Account": {"a": {"environment": "login.microsoftonline.com", "home_account_id": "u.t", "username": "u@contoso.com"}},
-        });
-        let found = |cache: &Value| {
-            let people = sign_ins(&cache.to_string(), "login.microsoftonline.com", "app").unwrap();
-            let tokens = |person: SignIn| (person.home_account_id, person.username, person.refresh_tokens);
-            people.into_iter().map(tokens).collect::<Vec<_>>()
-        };
-        let token = |text: &str, is_own| RefreshToken { secret: Secret::new(text.to_owned()), is_own };
-        let own = || vec![token("new", true), token("old", true)];
-        let ours = ("u.t".to_owned(), Some("u@contoso.com".to_owned()), [own(), vec![token("family", false)]].concat());
-        assert_eq!(found(&cache), [ours, ("w.t".to_owned(), None, vec![token("only family", false)])]);
-        cache["AppMetadata"] = json!({"m": {"environment": "login.microsoftonline.com", "client_id": "app", "family_id": ""}});
-        let ours = ("u.t".to_owned(), Some("u@contoso.com".to_owned()), own());
-        assert_eq!(found(&cache), [ours], "a client that is known to be in no family has its own alone");
     }
 }

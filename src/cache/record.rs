@@ -4,8 +4,9 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+use super::document::Document;
 use super::lookup::{self, Wanted, unix};
-use super::schema::{self, Document, Kind};
+use super::schema::{self, Kind};
 use crate::entra::authority::{Authority, Kind as AuthorityKind};
 use crate::entra::token::TokenSet;
 

@@ -7,11 +7,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::document::Document;
 use super::failure::Failure;
 use super::msal_lock::{self, MsalLock};
 use super::partition::Partition;
 use super::place::Place;
-use super::schema::{Broken, Document, Kind};
+use super::schema::{Broken, Kind};
 use crate::folder::{Folder, Keeping, TEMPORARY};
 use crate::secret::Wiped;
 

@@ -6,7 +6,8 @@
 
 use super::layer::{Credential, Given, Layer, Origin, SecretSource};
 use super::parameters::FORM;
-use crate::entra::authority::{self, Authority, Kind, Malformed};
+use crate::entra::address::Malformed;
+use crate::entra::authority::{self, Authority, Kind};
 use crate::entra::cloud::{self, Cloud};
 use crate::entra::resource::{self, Resource};
 use crate::entra::scope::{self, Scopes};

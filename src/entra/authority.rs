@@ -1,12 +1,12 @@
 //! Authorities: where a tenant's tokens come from, and how its endpoints follow from the address.
 //!
-//! An authority is text that a person wrote and a secret will be sent to, so it is parsed once, strictly, and hosts are
-//! compared whole. For kinds that Microsoft runs the endpoints are built from host and tenant; any other host is asked
+//! Hosts are compared whole. For kinds that Microsoft runs the endpoints are built from host and tenant; any other host is asked
 //! for its OpenID document first.
 
-use url::{Host, Url};
+use url::Url;
 
-use super::cloud::{self, Cloud};
+use super::address::{Malformed, USUAL, is_loopback, malformed, parse};
+use super::cloud::Cloud;
 
 /// The kinds of authorities, which differ in their endpoints and rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,21 +42,6 @@ pub(crate) struct Authority {
     policy: Option<String>,
 }
 
-/// Why a text is no authority, and what to do.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Malformed {
-    /// A fragment that follows the place: "is not a URL".
-    pub(crate) what: String,
-    pub(crate) fix: String,
-}
-
-fn malformed(what: impl Into<String>, fix: impl Into<String>) -> Malformed {
-    Malformed { what: what.into(), fix: fix.into() }
-}
-
-/// The usual form, for advice.
-const USUAL: &str = "write it as https://login.microsoftonline.com/TENANT";
-
 /// Endings of the hosts of Azure AD B2C, one a cloud.
 const B2C_SUFFIXES: &[&str] = &[".b2clogin.com", ".b2clogin.us", ".b2clogin.cn", ".b2clogin.de"];
 
@@ -72,7 +57,7 @@ impl Authority {
 
     /// Reads an `authority` setting. The tenant may be missing: it can come from another setting.
     pub(crate) fn parse(text: &str) -> Result<Authority, Malformed> {
-        let url = parse_url(text)?;
+        let url = parse(text)?;
         let segments = segments(&url)?;
         let policy = policy(&url)?;
         let mut authority = Authority {
@@ -91,7 +76,7 @@ impl Authority {
     /// Reads an `oidc_authority` setting: the issuer, or the address of its OpenID document.
     pub(crate) fn parse_oidc(text: &str) -> Result<Authority, Malformed> {
         let issuer = text.trim_end_matches('/').trim_end_matches("/.well-known/openid-configuration");
-        let url = parse_url(issuer)?;
+        let url = parse(issuer)?;
         if url.query().is_some() {
             return Err(malformed("has a query", "leave out everything from the question mark on"));
         }
@@ -249,96 +234,6 @@ pub(crate) fn is_tenant(text: &str) -> bool {
 pub(crate) fn is_shared_tenant(tenant: &str) -> bool {
     const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
     ["common", "organizations", "consumers", PERSONAL_ACCOUNTS].iter().any(|shared| tenant.eq_ignore_ascii_case(shared))
-}
-
-/// Whether an address leads to this very machine.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-/// Whether a request can be sent to an address: some that are URLs are no request targets, or too long for any server.
-pub(super) fn is_sendable(url: &Url) -> bool {
-    const LONGEST: usize = 2_000;
-    url.as_str().len() <= LONGEST && url.as_str().parse::<http::Uri>().is_ok()
-}
-
-fn parse_url(text: &str) -> Result<Url, Malformed> {
-    if text.chars().any(|character| character.is_whitespace() || character.is_control() || character == '\\') {
-        return Err(malformed("holds a space, a backslash or a control character", USUAL));
-    }
-    // The parser would resolve them, and the authority would not be the one that is read.
-    if text.contains("..") || text.to_ascii_lowercase().contains("%2e") {
-        return Err(malformed("has two dots in a row", USUAL));
-    }
-    if !text.contains("://") {
-        return Err(malformed("is not a URL", "begin it with https://, as in https://login.microsoftonline.com/TENANT"));
-    }
-    let url = Url::parse(text).map_err(|error| malformed(format!("is not a URL: {error}"), USUAL))?;
-    if text.contains('@') {
-        return Err(malformed("holds a user name", "leave out everything between :// and @"));
-    }
-    if url.fragment().is_some() {
-        return Err(malformed("has a fragment", "leave out everything from the # on"));
-    }
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(&url) => {}
-        "http" => return Err(malformed("is not https", "secrets are sent over https only; plain http works for localhost alone")),
-        _ => return Err(malformed("is not https", USUAL)),
-    }
-    check_host(text, &url)?;
-    if !is_sendable(&url) {
-        return Err(malformed("is no address that a request can be sent to", USUAL));
-    }
-    Ok(url)
-}
-
-/// Refuses hosts that only look like the ones meant.
-fn check_host(text: &str, url: &Url) -> Result<(), Malformed> {
-    let host = url.host_str().unwrap_or_default();
-    if host.is_empty() || host.ends_with('.') {
-        return Err(malformed("has no complete host name", USUAL));
-    }
-    let written = text.split("://").nth(1).unwrap_or_default().split(['/', '?', '#']).next().unwrap_or_default();
-    if written.is_empty() {
-        return Err(malformed("has no host name", USUAL));
-    }
-    if !written.is_ascii() || written.contains('%') {
-        return Err(malformed(
-            format!("has a host name in other than plain letters, which is {host}"),
-            "if that is the host you mean, write it in that form",
-        ));
-    }
-    let (name, _) = written.rsplit_once(':').filter(|_| !written.ends_with(']')).unwrap_or((written, ""));
-    if !name.eq_ignore_ascii_case(host) {
-        return Err(malformed(
-            format!("has a host in an unusual form, which is {host}"),
-            "if that is the host you mean, write it in that form",
-        ));
-    }
-    if Cloud::of_login_host(host).is_some() {
-        return match url.port() {
-            Some(port) => Err(malformed(format!("names port {port}, which {host} does not use"), "leave the port out")),
-            None => Ok(()),
-        };
-    }
-    if matches!(url.host(), Some(Host::Domain(_))) && !is_loopback(url) {
-        for known in cloud::login_hosts() {
-            let within = host.contains(known) && !host.ends_with(&format!(".{known}"));
-            if within || strsim::osa_distance(host, known) <= 2 {
-                return Err(malformed(
-                    format!("names the host {host}, which only looks like {known}"),
-                    format!("write {known} if that is the one you mean"),
-                ));
-            }
-        }
-    }
-    Ok(())
 }
 
 fn origin(url: &Url) -> Url {

@@ -2,7 +2,8 @@
 
 use url::Url;
 
-use super::authority::{Authority, is_sendable};
+use super::address::is_sendable;
+use super::authority::Authority;
 use super::cloud::Cloud;
 use super::reply::Reply;
 

@@ -28,8 +28,16 @@ pub(crate) struct TokenRequest<'a> {
     pub(crate) scopes: &'a Scopes,
     /// A claims request, as JSON (OpenID Connect Core section 5.5).
     pub(crate) claims: Option<&'a str>,
-    /// Identifies the request in the platform's logs.
+    pub(crate) caller: Caller,
+}
+
+/// Who sends a request, as the platform's logs have it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    /// Identifies the request.
     pub(crate) request_id: Uuid,
+    /// The operating system.
+    pub(crate) os: &'static str,
 }
 
 /// A request whose body is wiped when it is dropped.
@@ -38,8 +46,7 @@ pub(crate) type Request = http::Request<Zeroizing<Vec<u8>>>;
 impl TokenRequest<'_> {
     /// The POST. `client_info` and the headers are those of MSAL Python, so that the platform treats both alike.
     pub(crate) fn to_http(&self) -> Request {
-        let (endpoint, id) = (self.endpoint, self.request_id);
-        request(&http::Method::POST, endpoint, id, self.body())
+        request(&http::Method::POST, self.endpoint, self.caller, self.body())
     }
 
     fn body(&self) -> Zeroizing<Vec<u8>> {
@@ -63,21 +70,21 @@ impl TokenRequest<'_> {
 }
 
 /// The GET for an OpenID document.
-pub(crate) fn document_request(document: &Url, request_id: Uuid) -> Request {
-    request(&http::Method::GET, document, request_id, Zeroizing::default())
+pub(crate) fn document_request(document: &Url, caller: Caller) -> Request {
+    request(&http::Method::GET, document, caller, Zeroizing::default())
 }
 
-fn request(method: &http::Method, url: &Url, request_id: Uuid, body: Zeroizing<Vec<u8>>) -> Request {
+fn request(method: &http::Method, url: &Url, caller: Caller, body: Zeroizing<Vec<u8>>) -> Request {
     let mut request = http::Request::builder()
         .method(method)
         .uri(url.as_str())
         .header(ACCEPT, "application/json")
         .header(ACCEPT_ENCODING, "identity")
-        .header("client-request-id", request_id.to_string())
+        .header("client-request-id", caller.request_id.to_string())
         .header("return-client-request-id", "true")
         .header("x-client-sku", env!("CARGO_PKG_NAME"))
         .header("x-client-ver", env!("CARGO_PKG_VERSION"))
-        .header("x-client-os", std::env::consts::OS);
+        .header("x-client-os", caller.os);
     if *method == http::Method::POST {
         // The capability makes the platform answer 429 with Retry-After where it would otherwise let requests fail later.
         request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").header("x-ms-lib-capability", "retry-after, h429");
@@ -98,7 +105,7 @@ mod tests {
             grant: Grant::ClientCredentials,
             scopes: &Scopes::new(["https://graph.microsoft.com/.default".to_owned()]),
             claims: Some("{}"),
-            request_id: Uuid::nil(),
+            caller: Caller { request_id: Uuid::nil(), os: "linux" },
         }
         .to_http();
         assert_eq!(request.method(), http::Method::POST);
@@ -125,7 +132,7 @@ mod tests {
             grant: Grant::RefreshToken(&Secret::new("1.AXs-_/+".to_owned())),
             scopes: &Scopes::new(["https://vault.azure.net/.default".to_owned()]).with_reserved(),
             claims: None,
-            request_id: Uuid::nil(),
+            caller: Caller { request_id: Uuid::nil(), os: "linux" },
         }
         .to_http();
         assert_eq!(

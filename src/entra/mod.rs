@@ -1,5 +1,6 @@
 //! The protocol, pure: values in, values out. Times, random values and bytes from the network are arguments.
 
+pub(crate) mod address;
 pub(crate) mod authority;
 pub(crate) mod client_auth;
 pub(crate) mod cloud;

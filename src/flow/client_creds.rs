@@ -35,7 +35,7 @@ pub(crate) async fn acquire(app: &App, http: &Http) -> Result<TokenSet, Error> {
         grant: Grant::ClientCredentials,
         scopes: &app.scopes,
         claims: app.claims.as_deref(),
-        request_id: exchange.request_id,
+        caller: exchange.caller,
     };
     exchange.tokens(&endpoint, &request.to_http()).await
 }

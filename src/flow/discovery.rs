@@ -18,6 +18,6 @@ pub(crate) async fn tenant_id(authority: &Authority, http: &Http) -> Result<Opti
     let exchange = Exchange::new(http, authority, "", &scopes)?;
     let document = authority.openid_document();
     log::info!("asking {document} for the tenant's id");
-    let reply = exchange.send(&grant::document_request(&document, exchange.request_id), Repeat::Freely).await?;
+    let reply = exchange.send(&grant::document_request(&document, exchange.caller), Repeat::Freely).await?;
     Ok(discovery::token_endpoint(&reply, authority).ok().and_then(|endpoint| discovery::tenant_in(&endpoint)))
 }

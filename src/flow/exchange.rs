@@ -1,16 +1,16 @@
 //! What every flow does with the platform: find the endpoint, send a request, read what comes back as an answer or an error.
 
 use url::Url;
-use uuid::Uuid;
 
 use crate::crypto;
 use crate::entra::authority::Authority;
 use crate::entra::discovery;
-use crate::entra::grant::{self, Request};
+use crate::entra::grant::{self, Caller, Request};
 use crate::entra::refusal::{self, Refusal};
 use crate::entra::reply::Reply;
 use crate::entra::scope::Scopes;
 use crate::entra::token::{self, ReplyError, TokenSet};
+use crate::env;
 use crate::error::{Error, Refused, Unavailable, Unreadable};
 use crate::http::{Answer, Http, Repeat};
 use crate::redact;
@@ -21,7 +21,7 @@ pub(super) struct Exchange<'a> {
     pub(super) authority: &'a Authority,
     pub(super) client_id: &'a str,
     pub(super) scopes: &'a Scopes,
-    pub(super) request_id: Uuid,
+    pub(super) caller: Caller,
     /// What the person's sign-in left behind is what is exchanged.
     pub(super) is_refresh: bool,
 }
@@ -33,7 +33,8 @@ impl<'a> Exchange<'a> {
     pub(super) fn new(http: &'a Http, authority: &'a Authority, client_id: &'a str, scopes: &'a Scopes) -> Result<Exchange<'a>, Error> {
         let request_id = crypto::random_id().map_err(|error| Error::System(error.to_string()))?;
         log::info!("client-request-id {request_id}");
-        Ok(Exchange { http, authority, client_id, scopes, request_id, is_refresh: false })
+        let caller = Caller { request_id, os: env::OS };
+        Ok(Exchange { http, authority, client_id, scopes, caller, is_refresh: false })
     }
 
     /// The token endpoint: built where the kind of authority allows it, else asked for.
@@ -43,7 +44,7 @@ impl<'a> Exchange<'a> {
         }
         let document = self.authority.openid_document();
         log::info!("asking {document} where the token endpoint is");
-        let reply = self.send(&grant::document_request(&document, self.request_id), Repeat::Freely).await?;
+        let reply = self.send(&grant::document_request(&document, self.caller), Repeat::Freely).await?;
         if let Some(refusal) = refusal::refusal(&reply) {
             return Err(self.refused(refusal));
         }
@@ -81,7 +82,7 @@ impl<'a> Exchange<'a> {
         }
         let refusal = refusal::refusal(&reply).map(|refusal| refusal.masked(self.http.masks()));
         let host = request.uri().authority().map_or_else(|| self.authority.host().to_owned(), ToString::to_string);
-        let correlation_id = Some(self.request_id.to_string());
+        let correlation_id = Some(self.caller.request_id.to_string());
         Err(Error::Unavailable(Box::new(Unavailable { host, status, retry_after, refusal, correlation_id })))
     }
 
@@ -95,7 +96,7 @@ impl<'a> Exchange<'a> {
 
     fn refused(&self, refusal: Refusal) -> Error {
         let mut refusal = refusal.masked(self.http.masks());
-        refusal.correlation_id.get_or_insert_with(|| self.request_id.to_string());
+        refusal.correlation_id.get_or_insert_with(|| self.caller.request_id.to_string());
         Error::Refused(Box::new(Refused {
             refusal,
             authority: self.authority.address().as_str().trim_end_matches('/').to_owned(),
@@ -110,7 +111,7 @@ impl<'a> Exchange<'a> {
         let host = url.host_str().unwrap_or_default();
         let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let what = self.http.masks().apply(what);
-        Error::Unreadable(Box::new(Unreadable { host, what, correlation_id: Some(self.request_id.to_string()) }))
+        Error::Unreadable(Box::new(Unreadable { host, what, correlation_id: Some(self.caller.request_id.to_string()) }))
     }
 
     /// The platform's logs know an exchange by the id that was sent, whatever came back.
@@ -121,7 +122,7 @@ impl<'a> Exchange<'a> {
             Error::Unreadable(unreadable) => &mut unreadable.correlation_id,
             _ => return error,
         };
-        *slot = Some(self.request_id.to_string());
+        *slot = Some(self.caller.request_id.to_string());
         error
     }
 }

@@ -36,7 +36,7 @@ pub(crate) async fn acquire(client: &Client, refresh_token: &Secret, http: &Http
         grant: Grant::RefreshToken(refresh_token),
         scopes: &scopes,
         claims: client.claims.as_deref(),
-        request_id: exchange.request_id,
+        caller: exchange.caller,
     };
     exchange.tokens(&endpoint, &request.to_http()).await
 }

@@ -3,9 +3,10 @@
 use super::cached::Cached;
 use super::context::{Context, Delivery};
 use super::secrets::{self, Proof};
-use crate::cache::lookup::{self, Look, RefreshToken, SignIn, Wanted};
+use crate::cache::lookup::{Look, Wanted};
 use crate::cache::partition::{self, Credential, Partition};
 use crate::cache::place::Place;
+use crate::cache::sign_in::{self, RefreshToken, SignIn};
 use crate::cache::store::{self, Store};
 use crate::cli::args::Refresh;
 use crate::cli::input::Limit;
@@ -196,7 +197,7 @@ fn sign_ins(store: &Store, plan: &Plan, context: &Context<'_>) -> Result<Vec<Sig
         let found_there = store.read(partition).map_err(|trouble| trouble.why().to_owned()).and_then(|bytes| {
             let bytes = bytes.unwrap_or_default();
             let text = store::text(&bytes).map_err(|broken| broken.to_string())?;
-            lookup::sign_ins(text, plan.authority.host(), &plan.client_id).map_err(|broken| broken.to_string())
+            sign_in::sign_ins(text, plan.authority.host(), &plan.client_id).map_err(|broken| broken.to_string())
         });
         match found_there {
             Err(why) => {
