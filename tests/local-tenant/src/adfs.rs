@@ -2,9 +2,13 @@
 
 use serde_json::{Value, json};
 
+use crate::authorize;
 use crate::client_auth::{self, Stranger};
+use crate::devices;
 use crate::form::Form;
 use crate::ids::{guid, now};
+use crate::people::{self, Issuer};
+use crate::realm::{Kind, Realm};
 use crate::record::Recorded;
 use crate::reply::Reply;
 use crate::state::State;
@@ -13,6 +17,8 @@ use crate::state::State;
 pub(crate) fn reply(path: &[&str], request: &Recorded, state: &State) -> Option<Reply> {
     match path {
         ["adfs", "oauth2", "token"] | ["adfs", "oauth2", "token", ""] => Some(token(request, state)),
+        ["adfs", "oauth2", "authorize"] | ["adfs", "oauth2", "authorize", ""] => Some(authorize::reply(realm(), request, state)),
+        ["adfs", "oauth2", "devicecode"] => Some(device_code(request, state)),
         ["adfs", ".well-known", "openid-configuration"] => Some(Reply::json(200, &document(request))),
         ["adfs", "discovery", "keys"] => Some(Reply::json(200, &state.signer.key_set(None))),
         _ => None,
@@ -29,11 +35,38 @@ fn document(request: &Recorded) -> Value {
         "device_authorization_endpoint": format!("{at}/oauth2/devicecode"),
         "jwks_uri": format!("{at}/discovery/keys"),
         "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic", "private_key_jwt"],
-        "response_modes_supported": ["query", "fragment", "form_post"],
-        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "response_modes_supported": ["query", "form_post"],
+        "response_types_supported": ["code"],
+        "scopes_supported": ["openid", "profile", "email", "offline_access", "user_impersonation"],
+        "grant_types_supported": [
+            "authorization_code",
+            "refresh_token",
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:device_code",
+        ],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
     })
+}
+
+fn realm() -> Realm {
+    Realm { kind: Kind::AdFs, tenant: String::new() }
+}
+
+/// A refusal of what all kinds of authority have in common.
+fn shared(refusal: &crate::refusal::Refusal, request: &Recorded) -> Refusal {
+    (refusal.status(), refusal.error(), realm().described(refusal, request))
+}
+
+fn device_code(request: &Recorded, state: &State) -> Reply {
+    let reply = match devices::begin(realm(), request, state) {
+        Ok(body) => Reply::json(200, &body),
+        Err(refusal) => {
+            let (status, error, text) = shared(&refusal, request);
+            Reply::json(status, &json!({ "error": error, "error_description": text }))
+        }
+    };
+    reply.header("cache-control", "no-store").header("pragma", "no-cache")
 }
 
 /// A name, not an address: AD FS gives it the scheme http.
@@ -58,6 +91,11 @@ fn issue(request: &Recorded, state: &State) -> Result<Value, Refusal> {
     }
     let form = Form::parse(request).map_err(|_| bad_request("The request is not a proper form."))?;
     let grant = form.get("grant_type").ok_or_else(|| bad_request("The parameter 'grant_type' is missing."))?;
+    if people::is_grant(grant) {
+        let (realm, identity) = (realm(), format!("{}/adfs", request.base()));
+        let issuer = Issuer { realm: &realm, access: access_token_issuer(request), identity };
+        return people::token(&issuer, request, &form, state).map_err(|refusal| shared(&refusal, request));
+    }
     if grant != "client_credentials" {
         let text = format!("MSIS9611: The grant_type '{}' is not supported.", grant.escape_debug());
         return Err((400, "unsupported_grant_type", text));

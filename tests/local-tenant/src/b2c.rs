@@ -3,10 +3,13 @@
 
 use serde_json::{Value, json};
 
+use crate::authorize;
 use crate::client_auth::{self, Stranger};
 use crate::directory::{App, Organization};
 use crate::form::Form;
 use crate::ids::{guid, guid_of, now, timestamp};
+use crate::people::{self, Issuer};
+use crate::realm::{Kind, Realm, of_b2c};
 use crate::record::Recorded;
 use crate::reply::Reply;
 use crate::state::State;
@@ -23,6 +26,7 @@ pub(crate) fn reply(path: &[&str], request: &Recorded, state: &State) -> Option<
     };
     let place = Place { request, tenant, policy: &policy, state };
     match rest {
+        ["oauth2", "v2.0", "authorize"] => Some(place.authorize()),
         ["oauth2", "v2.0", "token"] => Some(place.token()),
         ["v2.0", ".well-known", "openid-configuration"] => Some(place.document()),
         ["discovery", "v2.0", "keys"] => Some(Reply::json(200, &state.signer.key_set(None))),
@@ -70,12 +74,43 @@ impl Place<'_> {
             "jwks_uri": format!("{at}/discovery/v2.0/keys"),
             "response_modes_supported": ["query", "fragment", "form_post"],
             "response_types_supported": ["code", "id_token", "token"],
-            "scopes_supported": ["openid"],
+            "scopes_supported": ["openid", "profile", "offline_access"],
             "subject_types_supported": ["pairwise"],
             "id_token_signing_alg_values_supported": ["RS256"],
             "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
         });
         Reply::json(200, &document)
+    }
+
+    fn realm(&self) -> Realm {
+        Realm { kind: Kind::B2c, tenant: self.tenant.to_owned() }
+    }
+
+    fn authorize(&self) -> Reply {
+        match self.organization() {
+            Ok(_) => authorize::reply(self.realm(), self.request, self.state),
+            Err(refusal) => refuse(404, refusal),
+        }
+    }
+
+    /// The members that are B2C's own are added to what all kinds of authority answer.
+    fn of_person(&self, organization: &Organization, form: &Form) -> Result<Value, Refusal> {
+        let (realm, name) = (self.realm(), self.issuer(organization));
+        let issuer = Issuer { realm: &realm, access: name.clone(), identity: name };
+        let body = people::token(&issuer, self.request, form, self.state);
+        let mut body = body.map_err(|refusal| (refusal.error(), of_b2c(&refusal), refusal.text().to_owned()))?;
+        let lifetime = body["expires_in"].clone();
+        body["not_before"] = json!(now());
+        if body.get("access_token").is_some() {
+            body["expires_on"] = json!(now() + lifetime.as_i64().unwrap_or_default());
+        }
+        if body.get("id_token").is_some() {
+            body["id_token_expires_in"] = lifetime;
+        }
+        if body.get("refresh_token").is_some() {
+            body["refresh_token_expires_in"] = json!(14 * 24 * 3600);
+        }
+        Ok(body)
     }
 
     fn token(&self) -> Reply {
@@ -93,6 +128,9 @@ impl Place<'_> {
         }
         let form = Form::parse(self.request).map_err(|_| unreadable())?;
         let grant = form.get("grant_type").unwrap_or_default();
+        if matches!(grant, "authorization_code" | "refresh_token") {
+            return self.of_person(organization, &form);
+        }
         if grant != "client_credentials" {
             let text = format!("The supplied grant_type [{}] is not supported.", grant.escape_debug());
             return Err(("unsupported_grant_type", 90086, text));

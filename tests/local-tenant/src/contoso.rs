@@ -1,6 +1,6 @@
 //! What the default directory holds: an organization with apps in every state that a client may meet.
 //!
-//! The secrets are fixed, begin with `local~` and open nothing but a local tenant.
+//! The secrets and passwords are fixed, begin with `local~` and open nothing but a local tenant.
 
 use crate::directory::{App, Directory, Organization, Permission, Policy, Resource, User};
 
@@ -57,8 +57,8 @@ pub const DISABLED: Registration = Registration {
     secret: "local~disabld.KXSc7Tvo.hBKqFYY.kv5ZJr3J1",
     secret_id: "18ff7f2a-cf6e-4937-9ed3-cadb1dcc6962",
 };
-/// A desktop app: a public client without credentials, in no family. For people it may use `User.Read` of Graph, ARM, and
-/// `Orders.Read.All` of the custom API.
+/// A desktop app: a public client without credentials, in no family, that must send a code challenge. For people it may use
+/// `User.Read` of Graph, ARM, and `Orders.Read.All` of the custom API; for `Orders.Write` users are asked for consent.
 pub const PUBLIC_APP: Registration =
     Registration { name: "desktop", client_id: "cd9e0245-eed7-4fa7-98d1-d89daf959234", secret: "", secret_id: "" };
 /// Azure CLI, a public client of Microsoft's that is in the family of client ids.
@@ -93,8 +93,22 @@ pub const FABRIKAM_DAEMON: Registration = Registration {
 
 /// Sign-in name of a user whom nothing stands in the way of.
 pub const USER: &str = "AdeleV@contoso.onmicrosoft.com";
+/// The password of [`USER`].
+pub const USER_PASSWORD: &str = "local~adele.Q8fuWz4vKp";
+/// Sign-in name of another such user.
+pub const OTHER_USER: &str = "MeganB@contoso.onmicrosoft.com";
+/// The password of [`OTHER_USER`].
+pub const OTHER_USER_PASSWORD: &str = "local~megan.T2hmXs9bRy";
 /// Sign-in name of a user who needs multi-factor authentication (AADSTS50076).
 pub const MULTI_FACTOR_USER: &str = "GradyA@contoso.onmicrosoft.com";
+/// The password of [`MULTI_FACTOR_USER`].
+pub const MULTI_FACTOR_USER_PASSWORD: &str = "local~grady.L5cnVd7jEw";
+/// The one-time code that everybody's authenticator shows at all times.
+pub const MULTI_FACTOR_CODE: &str = "492816";
+/// Sign-in name of a user whose home is Fabrikam.
+pub const FABRIKAM_USER: &str = "AlexW@fabrikam.onmicrosoft.com";
+/// The password of [`FABRIKAM_USER`].
+pub const FABRIKAM_USER_PASSWORD: &str = "local~alexw.G3kpYb6tHs";
 
 /// The custom API's app id, which is the audience of its (version 2) tokens.
 pub const API_ID: &str = "ce4f2c9b-faff-47d7-b531-215741d25e35";
@@ -117,6 +131,8 @@ pub const DATABRICKS_RESOURCE_ID: &str =
 
 /// The tenant in which Microsoft registers its own apps.
 const MICROSOFT_ID: &str = "f8cdef31-a31e-4b4a-93e4-5f571e91255a";
+/// The redirect URI of apps that listen on the machine of their user.
+const LOOPBACK: &str = "http://localhost";
 const ARM_ID: &str = "797f4846-ba00-4fd7-ba43-dac1f8f63013";
 const SQL_ID: &str = "022907d3-0f1b-48f7-badc-1ba6abab6d66";
 const VAULT_ID: &str = "cfa8b339-82a2-471a-a3c9-0fc0be7a4093";
@@ -126,8 +142,14 @@ const STORAGE_ID: &str = "e406a681-f3d4-42a8-90b6-c2b029497af1";
 pub fn directory() -> Directory {
     microsoft_resources()
         .organization(Organization::new(TENANT_ID, "Contoso").domain(TENANT_DOMAIN).domain("contoso.com").users(users()))
-        .organization(Organization::new(FABRIKAM_ID, "Fabrikam").domain(FABRIKAM_DOMAIN))
-        .resource(Resource::new(API_ID, "Contoso orders API").uri(API_URI).accepts_version_2().only_in(TENANT_ID))
+        .organization(Organization::new(FABRIKAM_ID, "Fabrikam").domain(FABRIKAM_DOMAIN).users(fabrikam_users()))
+        .resource(
+            Resource::new(API_ID, "Contoso orders API")
+                .uri(API_URI)
+                .scopes(&["Orders.Read.All", "Orders.Write", "user_impersonation"])
+                .accepts_version_2()
+                .only_in(TENANT_ID),
+        )
         .resource(Resource::new(SLASHED_API_ID, "Contoso orders API, older").uri(SLASHED_API_URI).only_in(TENANT_ID))
         .app(
             registered(DAEMON, TENANT_ID)
@@ -136,6 +158,7 @@ pub fn directory() -> Directory {
                 .granted(Permission::new(API_ID, "Orders.Read"))
                 .delegated(Permission::new(GRAPH_ID, "User.Read"))
                 .delegated(Permission::new(API_ID, "Orders.Read.All"))
+                .redirect_uri(LOOPBACK)
                 .databricks_member()
                 .arm_contributor(),
         )
@@ -145,6 +168,8 @@ pub fn directory() -> Directory {
         .app(
             App::new(PUBLIC_APP.client_id, PUBLIC_APP.name, TENANT_ID)
                 .policy(Policy::PublicClient)
+                .policy(Policy::RequiresPkce)
+                .redirect_uri(LOOPBACK)
                 .delegated(Permission::new(GRAPH_ID, "User.Read"))
                 .delegated(Permission::new(ARM_ID, "user_impersonation"))
                 .delegated(Permission::new(API_ID, "Orders.Read.All")),
@@ -190,6 +215,7 @@ fn microsoft_resources() -> Directory {
                 .uri("https://graph.microsoft.us")
                 .uri("https://microsoftgraph.chinacloudapi.cn")
                 .scopes(&["Directory.AccessAsUser.All", "User.Read", "User.Read.All"])
+                .admin_scopes(&["Directory.AccessAsUser.All", "User.Read.All"])
                 .hashes_nonce(),
         )
         .resource(
@@ -216,7 +242,7 @@ fn registered(registration: Registration, tenant: &str) -> App {
 
 fn microsofts(registration: Registration) -> App {
     let app = App::new(registration.client_id, registration.name, MICROSOFT_ID).policy(Policy::PublicClient);
-    app.first_party().family("1")
+    app.first_party().family("1").redirect_uri(LOOPBACK)
 }
 
 fn users() -> Vec<User> {
@@ -228,8 +254,24 @@ fn users() -> Vec<User> {
             display_name: name.to_owned(),
             user_principal_name: format!("{alias}@{TENANT_DOMAIN}"),
             needs_multi_factor: alias == "GradyA",
+            password: match alias {
+                "AdeleV" => USER_PASSWORD.to_owned(),
+                "GradyA" => MULTI_FACTOR_USER_PASSWORD.to_owned(),
+                "MeganB" => OTHER_USER_PASSWORD.to_owned(),
+                _ => format!("local~{}.password", alias.to_ascii_lowercase()),
+            },
         })
         .collect()
+}
+
+fn fabrikam_users() -> Vec<User> {
+    vec![User {
+        id: "fab10001-4f2a-4c1b-9d3e-5a6b7c8d9e0f".to_owned(),
+        display_name: "Alex Wilber".to_owned(),
+        user_principal_name: FABRIKAM_USER.to_owned(),
+        needs_multi_factor: false,
+        password: FABRIKAM_USER_PASSWORD.to_owned(),
+    }]
 }
 
 #[cfg(test)]

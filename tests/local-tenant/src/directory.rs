@@ -13,6 +13,9 @@ pub struct Directory {
     pub(crate) token_lifetime: Duration,
     pub(crate) refresh_in: Option<Duration>,
     pub(crate) answers_after: Duration,
+    pub(crate) person: Option<String>,
+    pub(crate) device_interval: Duration,
+    pub(crate) device_lifetime: Duration,
 }
 
 impl Default for Directory {
@@ -31,6 +34,9 @@ impl Directory {
             token_lifetime: Duration::from_secs(3599),
             refresh_in: None,
             answers_after: Duration::ZERO,
+            person: None,
+            device_interval: Duration::from_secs(5),
+            device_lifetime: Duration::from_mins(15),
         }
     }
 
@@ -73,6 +79,26 @@ impl Directory {
         self
     }
 
+    /// Seats somebody at every browser who signs in by themself: pages that would ask for something are answered for them at
+    /// once, consent is given, and device codes are approved after the first poll. Everything is checked all the same.
+    pub fn person(mut self, user_principal_name: &str) -> Directory {
+        self.person = Some(user_principal_name.to_owned());
+        self
+    }
+
+    /// Seconds between two polls for a device code (5, if not said otherwise). That an answer writes it as text, or not at
+    /// all, is for [`crate::Misbehaviour::Token`].
+    pub fn device_interval(mut self, seconds: u64) -> Directory {
+        self.device_interval = Duration::from_secs(seconds);
+        self
+    }
+
+    /// How long device codes live (15 minutes, if not said otherwise).
+    pub fn device_lifetime(mut self, lifetime: Duration) -> Directory {
+        self.device_lifetime = lifetime;
+        self
+    }
+
     /// The organization that a tenant id or a verified domain names.
     pub(crate) fn find_organization(&self, name: &str) -> Option<&Organization> {
         self.organizations.iter().find(|organization| {
@@ -91,6 +117,13 @@ impl Directory {
             let mut users = organization.users.iter();
             users.find(|user| user.user_principal_name.eq_ignore_ascii_case(user_principal_name)).map(|user| (organization, user))
         })
+    }
+
+    /// A user by their object id, and the organization that is their home.
+    pub(crate) fn find_user_by_id(&self, id: &str) -> Option<(&Organization, &User)> {
+        self.organizations
+            .iter()
+            .find_map(|organization| organization.users.iter().find(|user| user.id == id).map(|user| (organization, user)))
     }
 
     /// An app by its client id alone, for issuers without tenants.
@@ -148,8 +181,11 @@ pub struct User {
     pub display_name: String,
     /// Sign-in name.
     pub user_principal_name: String,
-    /// Conditional Access wants multi-factor authentication, which no sign-in here has had (AADSTS50076).
+    /// Conditional Access wants multi-factor authentication (AADSTS50076), which sign-ins have had only where a page asked for
+    /// the code of it.
     pub needs_multi_factor: bool,
+    /// What they type into the sign-in page.
+    pub password: String,
 }
 
 /// An app registration together with its service principal in its tenant.
@@ -161,6 +197,7 @@ pub struct App {
     pub(crate) secrets: Vec<Secret>,
     pub(crate) permissions: Vec<Permission>,
     pub(crate) delegated: Vec<Permission>,
+    pub(crate) redirect_uris: Vec<String>,
     pub(crate) policies: Vec<Policy>,
     pub(crate) family: Option<String>,
     pub(crate) is_first_party: bool,
@@ -186,6 +223,7 @@ impl App {
             secrets: Vec::new(),
             permissions: Vec::new(),
             delegated: Vec::new(),
+            redirect_uris: Vec::new(),
             policies: Vec::new(),
             family: None,
             is_first_party: false,
@@ -215,9 +253,16 @@ impl App {
         self
     }
 
-    /// Grants a delegated permission, with consent for every user.
+    /// Grants a delegated permission, with consent for every user beforehand.
     pub fn delegated(mut self, permission: Permission) -> App {
         self.delegated.push(permission);
+        self
+    }
+
+    /// Registers a redirect URI. Of `http://localhost`, with a path or without, the port does not count; anything else counts to
+    /// the letter.
+    pub fn redirect_uri(mut self, uri: &str) -> App {
+        self.redirect_uris.push(uri.to_owned());
         self
     }
 
@@ -296,6 +341,7 @@ pub struct Resource {
     pub(crate) name: String,
     pub(crate) uris: Vec<String>,
     pub(crate) scopes: Vec<String>,
+    pub(crate) admin_scopes: Vec<String>,
     pub(crate) takes_version_2: bool,
     pub(crate) tenant_id: Option<String>,
     pub(crate) hashes_nonce: bool,
@@ -309,6 +355,7 @@ impl Resource {
             name: name.to_owned(),
             uris: Vec::new(),
             scopes: vec!["user_impersonation".to_owned()],
+            admin_scopes: Vec::new(),
             takes_version_2: false,
             tenant_id: None,
             hashes_nonce: false,
@@ -324,6 +371,12 @@ impl Resource {
     /// What it lets apps do for people, in place of `user_impersonation`.
     pub fn scopes(mut self, scopes: &[&str]) -> Resource {
         self.scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
+        self
+    }
+
+    /// Makes some of its scopes ones that administrators alone can consent to.
+    pub fn admin_scopes(mut self, scopes: &[&str]) -> Resource {
+        self.admin_scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
         self
     }
 
@@ -359,6 +412,10 @@ pub enum Policy {
     /// A refresh token that was redeemed and comes again ends the whole sign-in (RFC 9700 section 4.14.2). Entra itself lets
     /// people's older refresh tokens live on.
     RevokesReusedRefreshTokens,
+    /// Authorization requests without a code challenge are refused (AADSTS9002325), as they are for single-page apps.
+    RequiresPkce,
+    /// Conditional Access blocks the device code flow (AADSTS53003): after the approval, at the token endpoint.
+    BlocksDeviceCode,
     /// It is over its limit: 429 with `Retry-After` in seconds.
     Throttled {
         /// Seconds to wait.

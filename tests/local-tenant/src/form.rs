@@ -1,8 +1,8 @@
-//! Token requests' bodies (RFC 6749 appendix B), read strictly.
+//! Parameters of token and authorization requests (RFC 6749 appendix B), read strictly.
 
 use crate::record::Recorded;
 
-/// The parameters of a token request, none of them twice, none of them empty.
+/// The parameters of a request, none of them twice, none of them empty.
 #[derive(Debug)]
 pub(crate) struct Form(Vec<(String, String)>);
 
@@ -23,11 +23,24 @@ impl Form {
         if !media_type.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(Malformed::NotAForm);
         }
-        if !is_well_encoded(&request.body) {
+        Form::read(&request.body)
+    }
+
+    /// The parameters of an authorization request: the query of a GET, the body of a POST (OpenID Connect Core 1.0 section
+    /// 3.1.2.1).
+    pub(crate) fn of_authorization(request: &Recorded) -> Result<Form, Malformed> {
+        match request.method.as_str() {
+            "POST" => Form::parse(request),
+            _ => Form::read(request.query.as_deref().unwrap_or_default().as_bytes()),
+        }
+    }
+
+    fn read(bytes: &[u8]) -> Result<Form, Malformed> {
+        if !is_well_encoded(bytes) {
             return Err(Malformed::BadEncoding);
         }
         let mut pairs: Vec<(String, String)> = Vec::new();
-        for (name, value) in request.form() {
+        for (name, value) in form_urlencoded::parse(bytes).into_owned() {
             if pairs.iter().any(|(other, _)| *other == name) {
                 return Err(Malformed::Repeated(name));
             }

@@ -15,45 +15,67 @@
 //! | `token_endpoint`, `refresh` | Entra: tokens for apps, tokens for people |
 //! | `refusal`, `claims`, `discovery` | Entra: errors, what tokens say, documents |
 //! | `sign_in` | who signed in, and the refresh tokens that came of it |
+//! | `realm`, `authorize`, `way`, `interaction`, `pages`, `html`, `front` | people at a browser: requests, pages, sessions |
+//! | `scopes` | what is asked for, and what people consented to |
+//! | `codes`, `code_grant`, `devices`, `device_grant`, `people` | what came of the pages, redeemed |
+//! | `browser`, `web_page`, `address` | a browser that scripts and tests steer |
 //! | `adfs`, `b2c`, `oidc` | the other kinds of authority |
 //! | `graph`, `databricks` | APIs that take the tokens |
 //! | `form`, `client_auth`, `jwt`, `ids`, `reply`, `state` | what they share |
 
+mod address;
 mod adfs;
+mod authorize;
 mod b2c;
+mod browser;
 mod certificate;
 mod claims;
 mod client_auth;
+mod code_grant;
+mod codes;
 pub mod contoso;
 mod databricks;
+mod device_grant;
+mod devices;
 mod directory;
 mod discovery;
 mod form;
+mod front;
 mod graph;
 mod hosts;
+mod html;
 mod ids;
+mod interaction;
 mod jwt;
 mod misbehave;
 mod oidc;
+mod pages;
+mod people;
 mod proxy;
+mod realm;
 mod record;
 mod refresh;
 mod refusal;
 mod reply;
 mod route;
 mod run;
+mod scopes;
 mod server;
 mod sign_in;
 mod state;
 mod tenant;
 mod token_endpoint;
+mod way;
+mod web_page;
 mod welcome;
 mod wire;
 
+pub use browser::Browser;
 pub use directory::{App, Directory, Organization, Permission, Policy, Resource, User};
 pub use hosts::OIDC_HOST;
 pub use misbehave::Misbehaviour;
 pub use record::{Connect, Recorded};
 pub use run::run;
 pub use tenant::{Builder, Tenant};
+pub use web_page::Page;
 pub use welcome::serve_until_interrupt;

@@ -52,6 +52,9 @@ pub enum Misbehaviour {
     },
     /// The proper answer with these members of its JSON object replaced or added; a null takes one away.
     Token(Map<String, Value>),
+    /// The proper answer, in whose id token these claims are replaced or added, nulls taking them away. It is signed all the
+    /// same.
+    IdToken(Map<String, Value>),
 }
 
 impl Misbehaviour {

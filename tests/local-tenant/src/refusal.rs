@@ -36,6 +36,31 @@ impl Refusal {
         self
     }
 
+    /// The OAuth error code.
+    pub(crate) fn error(&self) -> &'static str {
+        self.error
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The AADSTS number.
+    pub(crate) fn code(&self) -> u32 {
+        self.code
+    }
+
+    /// The sentence alone.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The sentence as answers have it: the number before it, ids and time behind it.
+    pub(crate) fn described(&self, request: &Recorded) -> String {
+        description(&[self.code], &self.text, guid(), correlation(request), &timestamp())
+    }
+
     pub(crate) fn into_reply(self, request: &Recorded) -> Reply {
         let reply = arbitrary(request, self.status, self.error, &[self.code], &self.text, self.extra);
         match self.retry_after {
@@ -48,9 +73,7 @@ impl Refusal {
 /// A refusal with any content.
 pub(crate) fn arbitrary(request: &Recorded, status: u16, error: &str, codes: &[u32], text: &str, extra: Map<String, Value>) -> Reply {
     let (trace, correlation, time) = (guid(), correlation(request), timestamp());
-    let prefix = codes.first().map(|code| format!("AADSTS{code}: ")).unwrap_or_default();
-    // One line today; older answers had a line for each of the four parts.
-    let description = format!("{prefix}{text} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {time}");
+    let description = description(codes, text, trace, correlation, &time);
     let mut body = Map::from_iter([
         ("error".to_owned(), json!(error)),
         ("error_description".to_owned(), json!(description)),
@@ -64,6 +87,12 @@ pub(crate) fn arbitrary(request: &Recorded, status: u16, error: &str, codes: &[u
     }
     reply::merge(&mut body, extra);
     with_login_headers(Reply::json(status, &Value::Object(body)), request, trace)
+}
+
+/// One line today; older answers had a line for each of the four parts.
+fn description(codes: &[u32], text: &str, trace: Uuid, correlation: Uuid, time: &str) -> String {
+    let prefix = codes.first().map(|code| format!("AADSTS{code}: ")).unwrap_or_default();
+    format!("{prefix}{text} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {time}")
 }
 
 /// Adds the headers that all answers of the login service have. No `Strict-Transport-Security`: a browser would keep

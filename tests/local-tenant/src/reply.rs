@@ -6,6 +6,8 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::{Map, Value};
 
+use crate::jwt::{self, Signer};
+
 /// An answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
@@ -23,6 +25,15 @@ impl Reply {
     /// Plain text.
     pub(crate) fn text(status: u16, body: &str) -> Reply {
         Reply::raw(status, vec![("content-type".to_owned(), "text/plain; charset=utf-8".to_owned())], body.into())
+    }
+
+    /// A page, which nobody is to keep or to frame.
+    pub(crate) fn html(status: u16, body: String) -> Reply {
+        Reply::raw(status, vec![("content-type".to_owned(), "text/html; charset=utf-8".to_owned())], body.into_bytes())
+            .header("cache-control", "no-store")
+            .header("pragma", "no-cache")
+            .header("x-frame-options", "DENY")
+            .header("x-content-type-options", "nosniff")
     }
 
     /// Just these.
@@ -59,6 +70,16 @@ pub(crate) fn merged(reply: Reply, members: Map<String, Value>) -> Result<Reply,
         }
         _ => Err(reply),
     }
+}
+
+/// The same for the claims of the answer's id token, which is signed anew.
+pub(crate) fn with_id_token(reply: Reply, members: Map<String, Value>, signer: &Signer) -> Result<Reply, Reply> {
+    let body: Option<Value> = serde_json::from_slice(&reply.body).ok();
+    let claims = body.as_ref().and_then(|body| jwt::claims(body["id_token"].as_str()?));
+    let (Some(mut body), Some(mut claims)) = (body, claims) else { return Err(reply) };
+    merge(&mut claims, members);
+    body["id_token"] = Value::String(signer.sign(&Value::Object(claims)));
+    Ok(Reply { body: body.to_string().into_bytes(), ..reply })
 }
 
 /// Replaces and adds members; a null takes one away.

@@ -1,10 +1,13 @@
 //! Which request is whose, by host and path.
 
 use crate::hosts::{self, Site};
+use crate::ids::guid;
+use crate::realm::{Kind, Realm};
 use crate::record::Recorded;
+use crate::refusal::with_login_headers;
 use crate::reply::Reply;
 use crate::state::State;
-use crate::{adfs, b2c, databricks, discovery, graph, oidc, token_endpoint};
+use crate::{adfs, authorize, b2c, databricks, devices, discovery, graph, interaction, oidc, pages, token_endpoint};
 
 /// The proper answer to a request.
 pub(crate) fn reply(request: &Recorded, state: &State) -> Reply {
@@ -22,6 +25,13 @@ fn nothing(request: &Recorded) -> Reply {
 
 fn at(site: Site, request: &Recorded, state: &State) -> Option<Reply> {
     let path: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
+    if !matches!(site, Site::Graph | Site::Databricks) {
+        match request.path.as_str() {
+            pages::ACTION => return Some(interaction::step(request, state)),
+            pages::DEVICE_LOGIN => return Some(devices::login(request, state)),
+            _ => {}
+        }
+    }
     match site {
         Site::Login => entra(&path, request, state),
         Site::Ciam => tenant(&path, request, state),
@@ -47,11 +57,24 @@ fn entra(path: &[&str], request: &Recorded, state: &State) -> Option<Reply> {
     }
 }
 
+fn realm(tenant: &str) -> Realm {
+    Realm { kind: Kind::Entra, tenant: tenant.to_owned() }
+}
+
+fn device_code(tenant: &str, request: &Recorded, state: &State) -> Reply {
+    match devices::begin(realm(tenant), request, state) {
+        Ok(body) => with_login_headers(Reply::json(200, &body), request, guid()),
+        Err(refusal) => refusal.into_reply(request),
+    }
+}
+
 /// What every tenant of Entra has below its name.
 fn tenant(path: &[&str], request: &Recorded, state: &State) -> Option<Reply> {
     let (tenant, rest) = path.split_first()?;
     match rest {
         ["oauth2", "v2.0", "token"] => Some(token_endpoint::reply(request, tenant, state)),
+        ["oauth2", "v2.0", "authorize"] => Some(authorize::reply(realm(tenant), request, state)),
+        ["oauth2", "v2.0", "devicecode"] => Some(device_code(tenant, request, state)),
         ["v2.0", ".well-known", "openid-configuration"] => Some(discovery::document_2(request, tenant, state)),
         [".well-known", "openid-configuration"] => Some(discovery::document_1(request, tenant, state)),
         ["discovery", "v2.0", "keys"] | ["discovery", "keys"] => Some(discovery::keys(request, tenant, state)),

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 
 use crate::contoso;
@@ -10,12 +11,13 @@ use crate::tenant::Tenant;
 /// Runs a command to its end and gives the exit status that a shell would (126 and 127: it could not be started).
 ///
 /// The real host names lead to the tenant by proxy, and its certificates are trusted, in the ways that curl, Python's
-/// requests, OpenSSL and rustls read.
+/// requests, OpenSSL and rustls read. `BROWSER` is a script that runs this program with `--browse` and an address.
 pub fn run(tenant: &Tenant, command: &[OsString]) -> i32 {
     let Some((program, arguments)) = command.split_first() else { return 0 };
     let mut process = Command::new(program);
     process.args(arguments);
-    for (name, value) in environment(tenant) {
+    let browser = browser_script(tenant).map_err(|error| eprintln!("local_tenant: there is no browser for the command: {error}"));
+    for (name, value) in environment(tenant).into_iter().chain(browser.ok().map(|script| ("BROWSER", Some(script.into_os_string())))) {
         match value {
             Some(value) => process.env(name, value),
             None => process.env_remove(name),
@@ -29,6 +31,21 @@ pub fn run(tenant: &Tenant, command: &[OsString]) -> i32 {
             if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }
         }
     }
+}
+
+/// A program that opens the address it is given with this one (`--browse`). It is a script, because programs split what
+/// `BROWSER` says at spaces, and the path of this one may have some.
+fn browser_script(tenant: &Tenant) -> io::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let quoted = program.display().to_string().replace('\'', "'\\''");
+    let script = tenant.ca_file().with_file_name("browser");
+    std::fs::write(&script, format!("#!/bin/sh\nexec '{quoted}' --browse \"$1\"\n"))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(script)
 }
 
 /// Ctrl-C goes to the command too, and its end is waited for, so that its status is kept and the CA file removed.

@@ -182,6 +182,12 @@ async fn reply_to(request: &Recorded, misbehaviour: Option<Misbehaviour>, state:
                 reply
             });
         }
+        Some(Misbehaviour::IdToken(claims)) => {
+            return reply::with_id_token(route::reply(request, state), claims, &state.signer).unwrap_or_else(|reply| {
+                state.fault(format!("Misbehaviour::IdToken met {}, whose answer has no id token", request.path));
+                reply
+            });
+        }
     }
     route::reply(request, state)
 }

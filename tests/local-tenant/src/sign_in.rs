@@ -19,6 +19,7 @@ pub(crate) struct SignIns {
 struct SignIn {
     user_id: String,
     tenant_id: String,
+    has_multi_factor: bool,
     is_revoked: bool,
 }
 
@@ -34,12 +35,15 @@ struct RefreshToken {
 
 /// What is known of a refresh token.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own; no two make a state")]
 pub(crate) struct Known {
     sign_in: usize,
     /// Object id of the user.
     pub(crate) user_id: String,
     /// The user's home tenant.
     pub(crate) tenant_id: String,
+    /// A page asked for the second factor.
+    pub(crate) has_multi_factor: bool,
     /// Whose it is, seen from the app that sent it.
     pub(crate) owner: Owner,
     /// It was redeemed before.
@@ -62,10 +66,17 @@ pub(crate) enum Owner {
 }
 
 impl SignIns {
-    /// Signs a user in to an app; gives the first refresh token.
-    pub(crate) fn begin(&mut self, app: &App, user: &User, home: &Organization) -> String {
-        self.sign_ins.push(SignIn { user_id: user.id.clone(), tenant_id: home.id.clone(), is_revoked: false });
-        self.issue(self.sign_ins.len() - 1, app)
+    /// Signs a user in to an app; gives the sign-in and its first refresh token.
+    pub(crate) fn begin(&mut self, app: &App, user: &User, home: &Organization, has_multi_factor: bool) -> (usize, String) {
+        let sign_in = SignIn { user_id: user.id.clone(), tenant_id: home.id.clone(), has_multi_factor, is_revoked: false };
+        self.sign_ins.push(sign_in);
+        let number = self.sign_ins.len() - 1;
+        (number, self.issue(number, app))
+    }
+
+    /// Ends a sign-in by its number.
+    pub(crate) fn end(&mut self, sign_in: usize) {
+        self.sign_ins[sign_in].is_revoked = true;
     }
 
     /// What is known of a refresh token that an app sent.
@@ -82,6 +93,7 @@ impl SignIns {
             sign_in: found.sign_in,
             user_id: sign_in.user_id.clone(),
             tenant_id: sign_in.tenant_id.clone(),
+            has_multi_factor: sign_in.has_multi_factor,
             owner,
             is_redeemed: found.is_redeemed,
             is_expired: found.is_expired,
@@ -99,7 +111,7 @@ impl SignIns {
 
     /// Ends a sign-in.
     pub(crate) fn revoke(&mut self, known: &Known) {
-        self.sign_ins[known.sign_in].is_revoked = true;
+        self.end(known.sign_in);
     }
 
     /// Ends all sign-ins of a user.

@@ -7,14 +7,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_rustls::rustls::ServerConfig;
 
-use crate::directory::Directory;
+use crate::directory::{Directory, User};
+use crate::front::Front;
 use crate::jwt::Signer;
 use crate::misbehave::{Misbehaviour, Queue};
 use crate::record::{Connect, Recorded};
+use crate::scopes::Consents;
 use crate::server::Ports;
 use crate::sign_in::SignIns;
 
-/// The state of a running tenant.
+/// The state of a running tenant. Who needs several locks takes them in this order: `front`, `sign_ins`, any other.
 pub(crate) struct State {
     pub(crate) directory: Directory,
     pub(crate) signer: Signer,
@@ -24,7 +26,10 @@ pub(crate) struct State {
     pub(crate) log: Option<File>,
     pub(crate) is_idle_allowed: AtomicBool,
     pub(crate) endless_bytes_sent: AtomicU64,
+    pub(crate) front: Mutex<Front>,
     pub(crate) sign_ins: Mutex<SignIns>,
+    pub(crate) consents: Mutex<Consents>,
+    pub(crate) demands: Mutex<Vec<String>>,
     pub(crate) queue: Mutex<Queue>,
     pub(crate) requests: Mutex<Vec<Recorded>>,
     pub(crate) connects: Mutex<Vec<Connect>>,
@@ -39,6 +44,11 @@ impl State {
         }
         lock(&self.requests).push(request.clone());
         lock(&self.queue).take(&request.path)
+    }
+
+    /// Whether policies want a second factor of a user, from the beginning or by now.
+    pub(crate) fn needs_multi_factor(&self, user: &User) -> bool {
+        user.needs_multi_factor || lock(&self.demands).contains(&user.id)
     }
 
     /// Records a request to the proxy.

@@ -8,7 +8,9 @@ use std::thread::JoinHandle;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use crate::directory::Directory;
+use crate::browser::Browser;
+use crate::directory::{Directory, User};
+use crate::front::Account;
 use crate::jwt::Signer;
 use crate::misbehave::{Misbehaviour, Queue};
 use crate::record::{Connect, Recorded};
@@ -59,12 +61,16 @@ impl Builder {
     /// Starts it.
     ///
     /// # Panics
-    /// When the machine does not let it: no loopback address, no folder for the CA file, no log where it is to be.
+    /// When the machine does not let it: no loopback address, no folder for the CA file, no log where it is to be. When the
+    /// directory does not have the [`Directory::person`].
     pub fn start(self) -> Tenant {
         self.try_start().unwrap_or_else(|error| panic!("the local tenant cannot start: {error}"))
     }
 
     fn try_start(self) -> Result<Tenant, Box<dyn std::error::Error>> {
+        if let Some(name) = self.directory.person.as_deref().filter(|name| self.directory.find_user(name).is_none()) {
+            return Err(format!("the directory has no user {name} who could sit at the browsers").into());
+        }
         let identity = certificate::identity()?;
         let folder = tempfile::Builder::new().prefix("local-tenant-").tempdir()?;
         let ca_file = folder.path().join("ca.pem");
@@ -80,6 +86,9 @@ impl Builder {
             log,
             is_idle_allowed: AtomicBool::new(false),
             endless_bytes_sent: AtomicU64::new(0),
+            front: Mutex::default(),
+            consents: Mutex::default(),
+            demands: Mutex::default(),
             sign_ins: Mutex::new(SignIns::default()),
             queue: Mutex::new(Queue::default()),
             requests: Mutex::default(),
@@ -160,7 +169,7 @@ impl Tenant {
         let directory = &self.state.directory;
         let (home, user) = directory.find_user(user_principal_name)?;
         let app = directory.find_app(client_id, &home.id)?;
-        Some(lock(&self.state.sign_ins).begin(app, user, home))
+        Some(lock(&self.state.sign_ins).begin(app, user, home, false).1)
     }
 
     /// Lets a refresh token expire as one does that nobody used for 90 days (AADSTS700082).
@@ -177,9 +186,68 @@ impl Tenant {
     /// # Panics
     /// When the directory has no such user.
     pub fn revoke_sign_ins(&self, user_principal_name: &str) {
-        let found = self.state.directory.find_user(user_principal_name);
-        let (_, user) = found.unwrap_or_else(|| panic!("the directory has no user {user_principal_name}"));
+        let user = self.user(user_principal_name);
         lock(&self.state.sign_ins).revoke_all_of(&user.id);
+    }
+
+    /// Makes a policy want multi-factor authentication of a user from now on: what is refreshed without it is refused
+    /// (AADSTS50076, with `claims`), and the next sign-in in a browser asks for it.
+    ///
+    /// # Panics
+    /// When the directory has no such user.
+    pub fn demand_multi_factor(&self, user_principal_name: &str) {
+        let id = self.user(user_principal_name).id.clone();
+        lock(&self.state.demands).push(id);
+    }
+
+    fn user(&self, user_principal_name: &str) -> &User {
+        let found = self.state.directory.find_user(user_principal_name).map(|(_, user)| user);
+        found.unwrap_or_else(|| panic!("the directory has no user {user_principal_name}"))
+    }
+
+    /// Lets all authorization codes expire that were issued so far (AADSTS70008).
+    pub fn expire_codes(&self) {
+        lock(&self.state.front).codes.expire();
+    }
+
+    /// Approves a device code as a user would on the page for it, but with a password alone.
+    ///
+    /// # Panics
+    /// When the directory has no such user, or no such code waits.
+    pub fn approve_device(&self, user_code: &str, user_principal_name: &str) {
+        let account = Account::new(&self.user(user_principal_name).id);
+        let is_done = lock(&self.state.front).devices.approve(user_code, account);
+        assert!(is_done, "no device with this code waits: {user_code}");
+    }
+
+    /// Declines a device code as a user would.
+    ///
+    /// # Panics
+    /// When no such code waits.
+    pub fn decline_device(&self, user_code: &str) {
+        assert!(lock(&self.state.front).devices.decline(user_code), "no device with this code waits: {user_code}");
+    }
+
+    /// Lets a device code expire.
+    ///
+    /// # Panics
+    /// When there is no such code.
+    pub fn expire_device(&self, user_code: &str) {
+        assert!(lock(&self.state.front).devices.expire(user_code), "there is no device with this code: {user_code}");
+    }
+
+    /// A browser that finds the tenant by its own address and, by the proxy, by all others.
+    pub fn browser(&self) -> Browser {
+        Browser::new(&self.ca_file).proxy(&self.proxy_url())
+    }
+
+    /// The people of the directory and their passwords, a line each.
+    pub(crate) fn people(&self) -> impl Iterator<Item = String> {
+        let users = self.state.directory.organizations.iter().flat_map(|organization| &organization.users);
+        users.map(|user| {
+            let more = if user.needs_multi_factor { ", needs multi-factor authentication" } else { "" };
+            format!("{:36}  {:28}  {}{more}", user.user_principal_name, user.password, user.display_name)
+        })
     }
 
     /// A new refresh token of the default user for Azure CLI, if the directory has both.

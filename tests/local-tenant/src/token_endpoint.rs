@@ -9,10 +9,10 @@ use crate::directory::{App, Organization, Policy, Resource};
 use crate::form::{Form, Malformed};
 use crate::ids::guid;
 use crate::record::Recorded;
-use crate::refresh;
 use crate::refusal::{Refusal, with_login_headers};
 use crate::reply::Reply;
 use crate::state::State;
+use crate::{code_grant, device_grant, refresh};
 
 /// Scopes about a person; for an app alone they mean nothing and are passed over.
 pub(crate) const RESERVED_SCOPES: &[&str] = &["openid", "profile", "offline_access", "email"];
@@ -36,6 +36,12 @@ fn issue(request: &Recorded, tenant: &str, state: &State) -> Result<Value, Refus
     let form = Form::parse(request).map_err(malformed)?;
     let grant = required(&form, "grant_type")?;
     let client_id = required(&form, "client_id")?;
+    // These stand for what was asked for when they were made.
+    match grant {
+        "authorization_code" => return code_grant::issue(request, tenant, &form, state),
+        device_grant::GRANT_TYPE | "device_code" => return device_grant::issue(request, tenant, &form, state),
+        _ => {}
+    }
     let scope = required(&form, "scope")?;
     if grant == "refresh_token" {
         return refresh::issue(request, tenant, &form, state);
@@ -72,7 +78,7 @@ pub(crate) fn body(claims: &Value, resource: &Resource, state: &State) -> Value 
     body
 }
 
-fn malformed(why: Malformed) -> Refusal {
+pub(crate) fn malformed(why: Malformed) -> Refusal {
     match why {
         // Entra does not read what is not a form, and so misses the first parameter.
         Malformed::NotAForm => missing("grant_type"),
@@ -86,7 +92,7 @@ fn malformed(why: Malformed) -> Refusal {
     }
 }
 
-fn missing(name: &str) -> Refusal {
+pub(crate) fn missing(name: &str) -> Refusal {
     let text = format!("The request body must contain the following parameter: '{name}'.");
     Refusal::new(400, "invalid_request", 900144, text)
 }
@@ -218,16 +224,23 @@ fn check_policies(app: &App) -> Result<(), Refusal> {
     for policy in &app.policies {
         match policy {
             Policy::BlockedByConditionalAccess => {
-                let text = "Access has been blocked by Conditional Access policies. They do not let this app have a token.";
-                return Err(Refusal::new(400, "invalid_grant", 53003, text)
-                    .with("suberror", "message_only")
-                    .with("claims", policy_claims()));
+                return Err(blocked());
             }
             Policy::Throttled { retry_after } => return Err(throttled(*retry_after)),
-            Policy::Disabled | Policy::PublicClient | Policy::RevokesReusedRefreshTokens => {}
+            Policy::Disabled
+            | Policy::PublicClient
+            | Policy::RevokesReusedRefreshTokens
+            | Policy::RequiresPkce
+            | Policy::BlocksDeviceCode => {}
         }
     }
     Ok(())
+}
+
+/// The refusal where Conditional Access blocks.
+pub(crate) fn blocked() -> Refusal {
+    let text = "Access has been blocked by Conditional Access policies. They do not let this app have a token.";
+    Refusal::new(400, "invalid_grant", 53003, text).with("suberror", "message_only").with("claims", policy_claims())
 }
 
 /// The refusal of an app that is over its limit.

@@ -31,6 +31,7 @@ fn text(tenant: &Tenant) -> String {
     ];
     let apps: String = apps.map(|(app, what)| app_line(app, what)).concat();
     let resources: String = tenant.resources().map(|line| format!("  {line}\n")).collect();
+    let people: String = tenant.people().map(|line| format!("  {line}\n")).collect();
     format!(
         "A local tenant is running. Ctrl-C ends it. Nothing here leaves this machine, and no secret here is one.\n\n\
          https      {origin}\n\
@@ -40,6 +41,7 @@ fn text(tenant: &Tenant) -> String {
          CA file    {ca}\n\n\
          tenant {name}, {id}\n\n\
          apps (client id, secret):\n{apps}\n\
+         people (user name, password; every one-time code is {code}):\n{people}\n\
          resources:\n{resources}\n\
          through the proxy also: {hosts}\n\n\
          export HTTPS_PROXY={proxy} SSL_CERT_FILE='{ca}'\n\
@@ -52,6 +54,7 @@ fn text(tenant: &Tenant) -> String {
         ca = tenant.ca_file().display(),
         name = contoso::TENANT_DOMAIN,
         id = contoso::TENANT_ID,
+        code = contoso::MULTI_FACTOR_CODE,
         hosts = hosts.join(", "),
         secret = contoso::DAEMON.secret,
         state = tenant.state_folder().display(),

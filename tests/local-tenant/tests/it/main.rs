@@ -1,7 +1,12 @@
 //! The local tenant is held to what it promises, over its sockets.
 
 mod apis;
+mod authorize;
+mod browser;
+mod callback;
 mod client;
+mod codes;
+mod device;
 mod documents;
 mod misbehaviours;
 mod other_authorities;

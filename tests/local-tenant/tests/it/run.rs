@@ -53,3 +53,11 @@ fn the_environment_has_a_refresh_token_if_the_directory_has_the_user() {
     empty.allow_idle();
     assert_eq!(run(&empty, &["sh", "-c", script]), 20);
 }
+
+#[test]
+fn the_environment_has_a_browser() {
+    let tenant = Tenant::start();
+    tenant.allow_idle();
+    let script = "test -x \"$BROWSER\" && grep -q -e \"--browse\" \"$BROWSER\"";
+    assert_eq!(run(&tenant, &["sh", "-c", script]), 0);
+}
