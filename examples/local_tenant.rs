@@ -5,10 +5,11 @@
 //!
 //! Before the command, `--answers-after MILLISECONDS` makes every token request wait, `--log FILE` adds a line to a file for
 //! every request, its method and its address, and `--person NAME` says who sits at the command's browser (else Adele does) and
-//! signs in there by themself. With `--browse URL` it is that browser: it opens the address, trusts `SSL_CERT_FILE`, and ends
-//! where the address leads.
+//! signs in there by themself. With `--browse URL` it is that browser: it opens the address, trusts `SSL_CERT_FILE`, and says
+//! where it ends.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -53,7 +54,11 @@ fn browse(url: &str) -> ExitCode {
     let proxy = std::env::var("HTTPS_PROXY");
     let mut browser = proxy.map_or_else(|_| browser.clone(), |proxy| browser.clone().proxy(&proxy));
     match browser.try_open(url) {
-        Ok(_) => ExitCode::SUCCESS,
+        Ok(page) => {
+            // A reader that goes away has read enough.
+            let _ = writeln!(std::io::stdout(), "{}", page.url());
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("local_tenant: the browser cannot open the address: {error}");
             ExitCode::FAILURE

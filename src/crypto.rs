@@ -34,6 +34,22 @@ pub(crate) fn digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     context.finish().as_ref().iter().flat_map(digits).collect()
 }
 
+/// Bytes that nobody can guess.
+///
+/// # Errors
+///
+/// When the operating system has no randomness to give.
+pub(crate) fn random_bytes() -> Result<[u8; 32], NoRandomness> {
+    random()
+}
+
+/// The SHA-256 of a text.
+pub(crate) fn sha256(text: &str) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(ring::digest::digest(&SHA256, text.as_bytes()).as_ref());
+    bytes
+}
+
 /// A number between 0 and 1, evenly spread: for waiting times, so that many processes do not all come back at once.
 pub(crate) fn jitter() -> f64 {
     let bytes: [u8; 4] = random().unwrap_or_default();
@@ -41,9 +57,16 @@ pub(crate) fn jitter() -> f64 {
 }
 
 /// The operating system has no randomness to give.
-#[derive(Debug, thiserror::Error)]
-#[error("the operating system gives no random numbers")]
+#[derive(Debug)]
 pub(crate) struct NoRandomness;
+
+impl std::error::Error for NoRandomness {}
+
+impl std::fmt::Display for NoRandomness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the operating system gives no random numbers")
+    }
+}
 
 fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut bytes = [0; N];

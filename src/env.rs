@@ -44,6 +44,15 @@ pub(crate) const KUBERNETES_EXEC_INFO: Variable = Variable("KUBERNETES_EXEC_INFO
 pub(crate) const SSL_CERT_FILE: Variable = Variable("SSL_CERT_FILE");
 /// Folder of PEM files that takes the place of the platform's certificate authorities, as with OpenSSL.
 pub(crate) const SSL_CERT_DIR: Variable = Variable("SSL_CERT_DIR");
+/// Programs that open an address in a browser, separated by `:` (`;` on Windows) and tried in turn; `%s` stands for the address,
+/// which else is added at the end. No shell is involved.
+pub(crate) const BROWSER: Variable = Variable("BROWSER");
+/// Where windows of X11 are shown.
+pub(crate) const DISPLAY: Variable = Variable("DISPLAY");
+/// Where windows of Wayland are shown.
+pub(crate) const WAYLAND_DISPLAY: Variable = Variable("WAYLAND_DISPLAY");
+/// Who became another user by `sudo`.
+pub(crate) const SUDO_USER: Variable = Variable("SUDO_USER");
 
 /// A refresh token, for `refresh`.
 pub(crate) const ENTRA_TOKEN_REFRESH_TOKEN: Variable = Variable("ENTRA_TOKEN_REFRESH_TOKEN");

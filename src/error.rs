@@ -1,52 +1,42 @@
 //! What can go wrong. `Display` says what happened, in a lower-case fragment without advice; advice is in `hint`.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::entra::refusal::Refusal;
+use crate::redact::foreign;
 
 /// Why a command did not end well. One exhaustive mapping in `exit` turns it into an exit code.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub(crate) enum Error {
     /// The cache could not be read or changed as a command about it asked for.
-    #[error("{}", .0.what)]
     Cache(OutputError),
 
-    /// The person who was asked did not act in time.
-    #[error("nobody answered within {}", seconds(*after))]
-    Cancelled {
-        /// How long was waited.
-        after: Duration,
-    },
+    /// The person who was asked declined, or did not act in time.
+    Cancelled(Cancelled),
 
     /// Nothing that is stored answers: a person has to sign in, or the command must be allowed to ask.
-    #[error("{}", .0.what)]
     Interaction(UsageError),
 
     /// A state that the code rules out: a bug.
-    #[error("{0}")]
     Internal(String),
 
     /// Ended by a signal, Ctrl-C for instance.
-    #[error("{}", match .0 { Signal::Interrupt => "interrupted", Signal::Terminate => "terminated" })]
     Interrupted(Signal),
 
     /// The result exists but could not be delivered: a full disk, a folder that cannot be written.
-    #[error("{}", .0.what)]
     Output(OutputError),
 
     /// The platform understood the request and said no, in the shape of RFC 6749 section 5.2.
-    #[error("{}", crate::hint::what(&.0.refusal))]
     Refused(Box<Refused>),
 
     /// The system refused what every program needs: descriptors, threads, random numbers.
-    #[error("{0}")]
     System(String),
 
     /// The command's time was up.
-    #[error("no answer within {} while {doing}", seconds(*after))]
     TimedOut {
         /// The whole command's time limit.
         after: Duration,
@@ -57,20 +47,77 @@ pub(crate) enum Error {
     },
 
     /// The server could not be reached, or was not the one it should be.
-    #[error("{}", transport(.0))]
     Transport(Box<Transport>),
 
     /// The service is throttling or down, and stayed so for as long as we may wait.
-    #[error("{} answered with status {}{}", .0.host, .0.status, if .0.status == 429 { ": too many requests" } else { "" })]
     Unavailable(Box<Unavailable>),
 
     /// An answer came, and it is not what it claims to be: a proxy's page, a cut document, a wrong type.
-    #[error("the answer of {} cannot be used: {}", .0.host, .0.what)]
     Unreadable(Box<Unreadable>),
 
     /// The command line, the parameters or the environment are wrong or incomplete.
-    #[error("{}", .0.what)]
     Usage(UsageError),
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Cache(error) | Error::Output(error) => f.write_str(&error.what),
+            Error::Cancelled(cancelled) => write!(f, "{cancelled}"),
+            Error::Interaction(usage) | Error::Usage(usage) => f.write_str(&usage.what),
+            Error::Internal(what) | Error::System(what) => f.write_str(what),
+            Error::Interrupted(Signal::Interrupt) => f.write_str("interrupted"),
+            Error::Interrupted(Signal::Terminate) => f.write_str("terminated"),
+            Error::Refused(refused) => f.write_str(&crate::hint::what(&refused.refusal)),
+            Error::TimedOut { after, doing, .. } => write!(f, "no answer within {} while {doing}", seconds(*after)),
+            Error::Transport(failed) => f.write_str(&transport(failed)),
+            Error::Unavailable(busy) => {
+                let what = if busy.status == 429 { ": too many requests" } else { "" };
+                write!(f, "{} answered with status {}{what}", busy.host, busy.status)
+            }
+            Error::Unreadable(unreadable) => write!(f, "the answer of {} cannot be used: {}", unreadable.host, unreadable.what),
+        }
+    }
+}
+
+/// How a person came not to do what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Cancelled {
+    /// Another person than the one that was named has signed in.
+    AnotherPerson { signed_in: String, wanted: String },
+    /// The device code's life ended before anybody used it.
+    CodeExpired,
+    /// The person declined, in the browser or on the other device.
+    Declined,
+    /// Nobody answered a question on the terminal.
+    NoAnswer {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// Nobody signed in.
+    NoSignIn {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// Standard input ended where an answer was expected.
+    NothingGiven,
+}
+
+impl fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cancelled::AnotherPerson { signed_in, wanted } => {
+                write!(f, "{} has signed in, and {} was expected", foreign(signed_in), foreign(wanted))
+            }
+            Cancelled::CodeExpired => f.write_str("the code expired before anybody signed in with it"),
+            Cancelled::Declined => f.write_str("the sign-in was cancelled or declined"),
+            Cancelled::NoAnswer { after } => write!(f, "nobody answered within {}", seconds(*after)),
+            Cancelled::NoSignIn { after } => write!(f, "nobody signed in within {}", seconds(*after)),
+            Cancelled::NothingGiven => f.write_str("standard input ended before an address was pasted"),
+        }
+    }
 }
 
 /// A signal that ends a command.
@@ -139,8 +186,21 @@ pub(crate) struct Refused {
     pub(crate) client_id: String,
     pub(crate) tenant: String,
     pub(crate) scope: String,
-    /// Whether a refresh token was refused, or an app with what it was to get.
-    pub(crate) is_refresh: bool,
+    /// What was to be exchanged.
+    pub(crate) exchanged: Exchanged,
+}
+
+/// What a token was asked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Exchanged {
+    /// What the app itself has.
+    App,
+    /// A sign-in with a browser.
+    Browser,
+    /// A sign-in on another device.
+    Device,
+    /// What a sign-in left behind.
+    RefreshToken,
 }
 
 /// A connection that did not come about, or was lost.
@@ -180,6 +240,13 @@ pub(crate) enum TransportKind {
     ProxyCredentials,
     /// Any other failure of TLS.
     Tls,
+}
+
+impl TransportKind {
+    /// Whether another attempt may fare better: what TLS or a proxy refuses, they refuse again.
+    pub(crate) fn may_pass(self) -> bool {
+        matches!(self, TransportKind::Connect | TransportKind::Lost | TransportKind::NotFound)
+    }
 }
 
 /// A service that is throttling or down.

@@ -26,7 +26,7 @@ pub(crate) const SIGNAL: u8 = 128;
 pub(crate) fn code(error: &Error) -> u8 {
     match error {
         Error::Cache(_) | Error::Output(_) => OUTPUT,
-        Error::Cancelled { .. } => CANCELLED,
+        Error::Cancelled(_) => CANCELLED,
         Error::Interaction(_) => INTERACTION,
         Error::Internal(_) | Error::System(_) => OTHER,
         Error::Interrupted(signal) => SIGNAL + signal.number(),

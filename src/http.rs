@@ -3,19 +3,20 @@
 //! What goes out is decided elsewhere; here it is sent, over TLS, with bounds on everything that comes back: no redirect is
 //! followed, no compression is accepted, headers and bodies are limited, and one deadline holds for the whole command.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::error::Error as StdError;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::header::{CONTENT_ENCODING, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::crypto;
 use crate::error::{Error, Transport, TransportKind, Unreadable};
 use crate::redact::{self, Masks};
+use crate::request::{Method, Request};
 use crate::secret::Secret;
 use crate::trust::{Authorities, NoAuthorities, Verifier};
 
@@ -38,9 +39,15 @@ pub(crate) struct Options {
     pub(crate) proxy: Option<Secret>,
     /// Hosts that are reached without it, separated by commas.
     pub(crate) no_proxy: Option<String>,
-    /// The whole command's time limit, for messages.
+    pub(crate) limit: Limit,
+}
+
+/// How long answers are waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    /// The time in whole, for messages.
     pub(crate) timeout: Duration,
-    /// When the command's time is up.
+    /// When it is up.
     pub(crate) deadline: Instant,
 }
 
@@ -66,6 +73,7 @@ impl Answer {
 pub(crate) struct Http {
     options: Options,
     masks: Masks,
+    limit: Cell<Limit>,
     client: OnceCell<reqwest::Client>,
 }
 
@@ -74,6 +82,8 @@ pub(crate) struct Http {
 pub(crate) enum Repeat {
     /// As often as it takes: the server gives each the same answer.
     Freely,
+    /// Never, whatever comes of it: who asks knows when to ask again.
+    Never,
     /// Once. What it carries may be used up by an answer that was lost on the way.
     Unsent,
 }
@@ -87,7 +97,19 @@ enum Attempt {
 
 impl Http {
     pub(crate) fn new(options: Options, masks: Masks) -> Http {
-        Http { options, masks, client: OnceCell::new() }
+        Http { limit: Cell::new(options.limit), options, masks, client: OnceCell::new() }
+    }
+
+    /// Remembers a secret that came to be known after the beginning.
+    pub(crate) fn hide(&self, secret: &Secret) {
+        self.masks.add(secret);
+    }
+
+    /// Gives what is still to be sent so much time from now on; nothing changes where it is not said how much.
+    pub(crate) fn extend(&self, time: Option<Duration>) {
+        if let Some(timeout) = time {
+            self.limit.set(Limit { timeout, deadline: Instant::now() + timeout });
+        }
     }
 
     /// The secrets that no trace and no error may show.
@@ -101,12 +123,13 @@ impl Http {
     /// # Errors
     ///
     /// `TimedOut`, `Transport` and `Unreadable`.
-    pub(crate) async fn send(&self, request: &http::Request<Zeroizing<Vec<u8>>>, repeat: Repeat) -> Result<Answer, Error> {
-        let host = host(request);
+    pub(crate) async fn send(&self, request: &Request, repeat: Repeat) -> Result<Answer, Error> {
+        let host = request.host();
         let mut retries = 0;
         loop {
             let attempt = self.within_deadline(&host, self.attempt(request, &host)).await?;
             let asked = match &attempt {
+                _ if repeat == Repeat::Never => None,
                 Attempt::Answered(answer) if !answer.is_busy() => None,
                 Attempt::Answered(answer) => Some(answer.retry_after),
                 Attempt::Lost(transport) if repeat == Repeat::Unsent && transport.kind == TransportKind::Lost => None,
@@ -128,25 +151,20 @@ impl Http {
 
     fn has_time_for(&self, wait: Duration) -> bool {
         // A server may ask for a wait that is beyond all time.
-        Instant::now().checked_add(wait).is_some_and(|end| end < self.options.deadline)
+        Instant::now().checked_add(wait).is_some_and(|end| end < self.limit.get().deadline)
     }
 
     async fn within_deadline<T>(&self, host: &str, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        match tokio::time::timeout_at(self.options.deadline, work).await {
+        match tokio::time::timeout_at(self.limit.get().deadline, work).await {
             Ok(result) => result,
-            Err(_) => Err(Error::TimedOut { after: self.options.timeout, doing: format!("waiting for {host}"), correlation_id: None }),
+            Err(_) => Err(Error::TimedOut { after: self.limit.get().timeout, doing: format!("waiting for {host}"), correlation_id: None }),
         }
     }
 
-    async fn attempt(&self, request: &http::Request<Zeroizing<Vec<u8>>>, host: &str) -> Result<Attempt, Error> {
+    async fn attempt(&self, request: &Request, host: &str) -> Result<Attempt, Error> {
         let client = self.client(host)?;
         self.trace_request(request);
-        let mut outgoing = http::Request::builder().method(request.method()).uri(request.uri());
-        if let Some(headers) = outgoing.headers_mut() {
-            headers.clone_from(request.headers());
-        }
-        let outgoing = outgoing.body(request.body().to_vec()).map_err(|error| Error::Internal(error.to_string()))?;
-        let outgoing = reqwest::Request::try_from(outgoing).map_err(|error| Error::Internal(error.to_string()))?;
+        let outgoing = outgoing(request)?;
         let response = match client.execute(outgoing).await {
             Ok(response) => response,
             Err(error) => return self.failed(&error, host),
@@ -166,16 +184,16 @@ impl Http {
         Ok(Attempt::Answered(Answer { status, retry_after: retry_after(&headers, received_at), body, received_at }))
     }
 
-    fn trace_request(&self, request: &http::Request<Zeroizing<Vec<u8>>>) {
+    fn trace_request(&self, request: &Request) {
         if !log::log_enabled!(log::Level::Debug) {
             return;
         }
-        log::debug!("> {} {}", request.method(), redact::printable(&request.uri().to_string()));
-        for (name, value) in request.headers() {
-            log::debug!("> {name}: {}", self.masks.apply(&String::from_utf8_lossy(value.as_bytes())));
+        log::debug!("> {} {}", request.method, redact::printable(request.url.as_str()));
+        for (name, value) in &request.headers {
+            log::debug!("> {name}: {}", self.masks.apply(value));
         }
-        if !request.body().is_empty() {
-            log::debug!("> {}", self.masks.apply(&redact::form(request.body())));
+        if !request.body.is_empty() {
+            log::debug!("> {}", self.masks.apply(&redact::form(&request.body)));
         }
     }
 
@@ -185,10 +203,7 @@ impl Http {
         log::info!("{host}: {detail}");
         let Some(kind) = kind(error) else { return Err(unreadable(host, format!("it is not HTTP ({detail})"))) };
         let transport = Box::new(Transport { host: host.to_owned(), kind, detail, correlation_id: None });
-        match kind {
-            TransportKind::Connect | TransportKind::Lost | TransportKind::NotFound => Ok(Attempt::Lost(transport)),
-            _ => Err(Error::Transport(transport)),
-        }
+        if kind.may_pass() { Ok(Attempt::Lost(transport)) } else { Err(Error::Transport(transport)) }
     }
 
     fn client(&self, host: &str) -> Result<&reqwest::Client, Error> {
@@ -201,6 +216,23 @@ impl Http {
         })?;
         Ok(self.client.get_or_init(|| client))
     }
+}
+
+/// A request in the library's form.
+fn outgoing(request: &Request) -> Result<reqwest::Request, Error> {
+    let method = match request.method {
+        Method::Get => reqwest::Method::GET,
+        Method::Post => reqwest::Method::POST,
+    };
+    let mut outgoing = reqwest::Request::new(method, request.url.clone());
+    for (name, value) in &request.headers {
+        let value = HeaderValue::from_str(value).map_err(|error| Error::Internal(error.to_string()))?;
+        outgoing.headers_mut().insert(HeaderName::from_static(name), value);
+    }
+    if !request.body.is_empty() {
+        *outgoing.body_mut() = Some(request.body.to_vec().into());
+    }
+    Ok(outgoing)
 }
 
 fn build(options: &Options) -> Result<reqwest::Client, reqwest::Error> {
@@ -285,11 +317,6 @@ fn spread() -> Duration {
 
 fn backoff(retries: u32) -> Duration {
     BACKOFF.mul_f64(f64::from(2_u32.pow(retries)) * (1.0 + crypto::jitter()))
-}
-
-/// The host, with the port where it is not the usual one.
-fn host(request: &http::Request<Zeroizing<Vec<u8>>>) -> String {
-    request.uri().authority().map(ToString::to_string).unwrap_or_default()
 }
 
 fn unreadable(host: &str, what: impl Into<String>) -> Error {

@@ -15,6 +15,9 @@
 //! | `hint` | what to do about an error: causes, who can lift it, the next step |
 //! | `output` | a token as text in each format; where it goes; errors in their one shape |
 //! | `http` | the one file that names the HTTP library: lazy client, limits, retries, redacted trace |
+//! | `loopback` | the port of this machine that catches the answer of a sign-in, whoever else calls there |
+//! | `browser` | what opens an address for a person |
+//! | `request` | a request as a value, between those who make it and the one that sends it |
 //! | `trust` | which certificate authorities are believed, loaded when a server's certificate is at hand |
 //! | `crypto` | the one file that names the cryptographic library |
 //! | `folder` | files that are read only where they can be trusted, and replaced whole or not at all |
@@ -25,12 +28,14 @@
 //!
 //! # Which way imports run
 //!
-//! One way, and CI holds it. `run` may use everything. `flow` uses `entra`, `http`, `crypto`, `env`, `error` and never `cli`.
+//! One way, and CI holds it. `run` may use everything. `flow` uses `entra`, `http`, `loopback`, `browser`,
+//! `terminal`, `crypto`, `env`, `error` and never `cli`.
 //! `cli`, `output` and `hint` use only `entra`, `env`, `secret`, `redact`, `error` and `exit` (`output` also `hint`, which
 //! `error` and `exit` ask what a refusal means, and `cache` and `folder`); they do not know `http`. `cache` uses `entra`,
-//! `crypto`, `env`, `error`, `folder`, `redact` and `secret`. `http`, `trust`, `crypto`, `process`, `folder` and `terminal`
-//! know nothing of Entra. `entra` uses only `secret` and `redact`. Nothing imports `run`.
+//! `crypto`, `env`, `error`, `folder`, `redact` and `secret`. `http`, `trust`, `crypto`, `process`, `folder`, `loopback`,
+//! `browser` and `terminal` know nothing of Entra. `entra` uses only `secret`, `redact` and `request`. Nothing imports `run`.
 
+mod browser;
 mod cache;
 mod cli;
 mod crypto;
@@ -46,11 +51,13 @@ mod folder;
 mod folder;
 mod hint;
 mod http;
+mod loopback;
 mod output;
 mod process;
 #[cfg(test)]
 mod properties;
 mod redact;
+mod request;
 mod run;
 mod secret;
 mod terminal;

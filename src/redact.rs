@@ -5,7 +5,7 @@
 //! by default: only names known to be harmless keep theirs.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::fmt::Write as _;
 
 use crate::secret::Secret;
@@ -51,22 +51,23 @@ const MEMBERS_LIMIT: usize = 32;
 /// text is shown: most commands show none.
 #[derive(Debug, Default)]
 pub(crate) struct Masks {
-    secrets: Vec<Secret>,
-    forms: OnceCell<Vec<Secret>>,
+    secrets: RefCell<Vec<Secret>>,
+    forms: RefCell<Option<Vec<Secret>>>,
 }
 
 impl Masks {
     /// Remembers a secret. One of less than four characters hides nothing, and masking it would take every text apart.
-    pub(crate) fn add(&mut self, secret: &Secret) {
+    pub(crate) fn add(&self, secret: &Secret) {
         if secret.expose().chars().count() >= 4 {
-            self.secrets.push(secret.clone());
+            self.secrets.borrow_mut().push(secret.clone());
             self.forms.take();
         }
     }
 
     /// The text without the secrets.
     pub(crate) fn apply(&self, text: &str) -> String {
-        let forms = self.forms.get_or_init(|| all_forms(&self.secrets));
+        let mut forms = self.forms.borrow_mut();
+        let forms = forms.get_or_insert_with(|| all_forms(&self.secrets.borrow()));
         forms.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), MASK))
     }
 }
@@ -260,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_masked_in_each_form() {
-        let mut masks = Masks::default();
+        let masks = Masks::default();
         masks.add(&Secret::new("a/b+c \"~é".to_owned()));
         let every = "%61%2F%62%2B%63%20%22%7E%C3%A9";
         let hexadecimal = "612f622b6320227ec3a9";
@@ -274,7 +275,7 @@ mod tests {
     fn a_secret_is_masked_in_base64_wherever_it_begins() {
         use base64::Engine as _;
         let secret = "local~daemon.PtYgjmUh_Bel31i>?>?";
-        let mut masks = Masks::default();
+        let masks = Masks::default();
         masks.add(&Secret::new(secret.to_owned()));
         for before in ["", "x", "id", "id:", "user"] {
             for engine in [base64::engine::general_purpose::STANDARD, base64::engine::general_purpose::URL_SAFE_NO_PAD] {
@@ -287,7 +288,7 @@ mod tests {
     #[test]
     fn a_short_secret_leaves_other_text_alone() {
         for length in 4..12 {
-            let mut masks = Masks::default();
+            let masks = Masks::default();
             masks.add(&Secret::new("Zq7Q~CNRYaB3"[..length].to_owned()));
             assert_eq!(masks.apply("Connection refused by proxy"), "Connection refused by proxy", "{length}");
         }

@@ -1,11 +1,14 @@
 //! One command, from start to end.
 
+mod account;
 mod cache_command;
 mod cached;
 mod client_creds;
 mod context;
+mod people;
 mod refresh;
 mod secrets;
+mod sign_in;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -40,13 +43,14 @@ pub fn main() -> ExitCode {
     };
     let common = &cli.common;
     let terminal = Terminal::new(use_color(common.color), common.quiet, common.error_format == ErrorFormat::Json, known_secrets());
+    let terminal = terminal.watched(is_watched());
     terminal::trace(common.verbose);
     end(&terminal, act(&cli, &terminal))
 }
 
 /// The secrets that are there before anything is read.
 fn known_secrets() -> Masks {
-    let mut masks = Masks::default();
+    let masks = Masks::default();
     let variables = [env::AZURE_CLIENT_SECRET, env::ARM_CLIENT_SECRET, env::ENTRA_TOKEN_REFRESH_TOKEN];
     for secret in variables.into_iter().filter_map(|variable| Env::Process.get(variable).ok().flatten()) {
         masks.add(&Secret::new(secret));
@@ -63,6 +67,8 @@ fn act(cli: &Cli, terminal: &Terminal) -> Result<(), Error> {
         began: SystemTime::now(),
     };
     match &cli.action {
+        Action::AuthCode(command) => sign_in::auth_code(command, &context),
+        Action::DeviceCode(command) => sign_in::device_code(command, &context),
         Action::ClientCreds(command) => client_creds::run(command, &context),
         Action::Refresh(command) => refresh::run(command, &context),
         Action::Cache(command) => cache_command::run(command, &context),
@@ -102,12 +108,17 @@ fn wants_json(arguments: &[OsString]) -> bool {
     separate || arguments.iter().any(|argument| argument == "--error-format=json")
 }
 
+/// Whether a person watches a terminal that can do more than write line after line.
+fn is_watched() -> bool {
+    terminal::shows_to_person() && Env::Process.get(env::TERM).ok().flatten().as_deref() != Some("dumb")
+}
+
 fn use_color(color: Color) -> bool {
     let environment = Env::Process;
     let set = |variable| environment.get(variable).ok().flatten();
     match color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => terminal::shows_to_person() && set(env::NO_COLOR).is_none() && set(env::TERM).as_deref() != Some("dumb"),
+        Color::Auto => is_watched() && set(env::NO_COLOR).is_none(),
     }
 }

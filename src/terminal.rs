@@ -3,7 +3,7 @@
 //! What a person is told loses its control characters and known secrets here, before it is styled and written.
 
 use std::cell::RefCell;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 use clap::builder::styling::{AnsiColor, Style};
 
@@ -19,15 +19,31 @@ pub(crate) struct Terminal {
     pub(crate) quiet: bool,
     /// One JSON object in place of text.
     pub(crate) json: bool,
+    /// What can be done with a line that is written.
+    lines: Lines,
     /// Warnings that wait for the object that ends the command, where that is the form.
     held: RefCell<Vec<String>>,
     /// What no error and no warning shows, wherever it turns up: a secret may stand where a name or a path belongs.
     hidden: Masks,
 }
 
+/// What becomes of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lines {
+    /// It stays as it was written.
+    Stay,
+    /// It can be written over.
+    Change,
+}
+
 impl Terminal {
     pub(crate) fn new(color: bool, quiet: bool, json: bool, hidden: Masks) -> Terminal {
-        Terminal { color, quiet, json, held: RefCell::default(), hidden }
+        Terminal { color, quiet, json, lines: Lines::Stay, held: RefCell::default(), hidden }
+    }
+
+    /// The same, where lines may be written over because somebody watches them.
+    pub(crate) fn watched(self, is_watched: bool) -> Terminal {
+        Terminal { lines: if is_watched { Lines::Change } else { Lines::Stay }, ..self }
     }
 
     /// Says something that does not end the command.
@@ -53,6 +69,28 @@ impl Terminal {
         if !self.quiet && !self.json {
             line(&printable(&self.hidden.apply(text)));
         }
+    }
+
+    /// Says what a person has to know to go on, whatever else is switched off.
+    pub(crate) fn say(&self, text: &str) {
+        line(&printable(&self.hidden.apply(text)));
+    }
+
+    /// Whether somebody watches a line that changes.
+    pub(crate) fn counts_down(&self) -> bool {
+        self.lines == Lines::Change && !self.quiet && !self.json
+    }
+
+    /// Writes a line over the one before.
+    pub(crate) fn countdown(&self, text: &str) {
+        if self.counts_down() {
+            overwrite(&printable(text));
+        }
+    }
+
+    /// Takes the line away again.
+    pub(crate) fn end_countdown(&self) {
+        self.countdown("");
     }
 
     /// Shows an error for a person: a headline and labelled lines.
@@ -90,6 +128,33 @@ pub(crate) fn ask_secret(question: &str) -> io::Result<Secret> {
     let _ = write!(error, "{}: ", printable(question)).and_then(|()| error.flush());
     drop(error);
     rpassword::read_password().map(Secret::new)
+}
+
+/// Asks for a line, which is shown as it is typed; `None` where there is none any more. Blocks until there is an answer.
+///
+/// # Errors
+///
+/// Those of standard input.
+pub(crate) fn ask_line(question: &str) -> io::Result<Option<Secret>> {
+    /// More than any address has.
+    const LONGEST: u64 = 64 << 10;
+    if can_ask() {
+        let mut error = io::stderr().lock();
+        let _ = write!(error, "{}: ", printable(question)).and_then(|()| error.flush());
+    }
+    let mut line = Vec::with_capacity(8 << 10);
+    io::stdin().lock().take(LONGEST).read_until(b'\n', &mut line)?;
+    let line = String::from_utf8_lossy(&line).into_owned();
+    Ok(Some(line).filter(|line| !line.is_empty()).map(Secret::new))
+}
+
+/// The same without holding up anything else.
+///
+/// # Errors
+///
+/// Those of standard input.
+pub(crate) async fn ask(question: &'static str) -> io::Result<Option<Secret>> {
+    tokio::task::spawn_blocking(move || ask_line(question)).await.map_err(io::Error::other)?
 }
 
 /// Ends the line of a question that got no answer.
@@ -175,6 +240,12 @@ impl log::Log for Trace {
 /// One line on standard error. When nobody can be told, there is nobody to tell that.
 fn line(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Writes over the line that the cursor is in (ECMA-48: carriage return, erase in line).
+fn overwrite(text: &str) {
+    let mut error = io::stderr().lock();
+    let _ = write!(error, "\r\u{1b}[K{text}").and_then(|()| error.flush());
 }
 
 /// Reports a bug by its place in the source: the message of a panic may hold what was being worked on, a secret included.

@@ -30,9 +30,16 @@ pub(crate) struct Authorities {
 }
 
 /// There is nothing on this machine to check a server's certificate against.
-#[derive(Debug, thiserror::Error)]
-#[error("no certificate authorities were found")]
+#[derive(Debug)]
 pub(crate) struct NoAuthorities;
+
+impl std::error::Error for NoAuthorities {}
+
+impl std::fmt::Display for NoAuthorities {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no certificate authorities were found")
+    }
+}
 
 /// The largest file of the platform's store that is read, in bytes.
 const STORE_FILE_LIMIT: u64 = 16 << 20;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Refused, Transport, TransportKind, Unavailable, Unreadable};
+use crate::error::{Cancelled, Error, Refused, Transport, TransportKind, Unavailable, Unreadable};
 
 /// How long a refusal holds: as long as a script takes to start again, and no longer than a person to mend something.
 const REFUSAL: Duration = Duration::from_secs(5);
@@ -26,6 +26,7 @@ pub(crate) struct Failure {
 
 #[derive(Debug, Serialize, Deserialize)]
 enum Answer {
+    Cancelled(Cancelled),
     Refused(Box<Refused>),
     Transport(Box<Transport>),
     Unavailable(Box<Unavailable>),
@@ -36,6 +37,8 @@ enum Answer {
 /// What is to be kept of an error, for some time at least; nothing of those that are our own or this command's alone.
 pub(crate) fn of(error: &Error, request: &str, now: SystemTime, least: Duration) -> Option<Failure> {
     let (answer, holds) = match error {
+        // For who was waiting: whoever begins anew wants to be asked anew.
+        Error::Cancelled(cancelled) => (Answer::Cancelled(cancelled.clone()), Duration::ZERO),
         Error::Refused(refused) => (Answer::Refused(refused.clone()), REFUSAL),
         Error::Unavailable(busy) => (Answer::Unavailable(busy.clone()), busy.retry_after.unwrap_or_default().min(LONGEST)),
         // Of this machine rather than of the network.
@@ -76,6 +79,7 @@ impl Failure {
             return None;
         }
         Some(match self.answer {
+            Answer::Cancelled(cancelled) => Error::Cancelled(cancelled),
             Answer::Refused(refused) => Error::Refused(refused),
             Answer::Transport(transport) => Error::Transport(transport),
             Answer::TimedOut { after, doing, correlation_id } => Error::TimedOut { after, doing, correlation_id },
@@ -102,6 +106,7 @@ fn millis(time: SystemTime) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Exchanged;
 
     fn at(millis: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_millis(millis)
@@ -116,7 +121,7 @@ mod tests {
             client_id: text(),
             tenant: text(),
             scope: text(),
-            is_refresh: false,
+            exchanged: Exchanged::App,
         }))
     }
 

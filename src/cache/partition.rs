@@ -51,6 +51,12 @@ impl Partition {
         Partition(format!("user-{}{}", &client[..16], &account[..16]))
     }
 
+    /// A sign-in to a client, by the name of who is to sign in where that is known: what one person at a time is asked for.
+    pub(crate) fn of_sign_in(authority: &Authority, client_id: &str, username: Option<&str>) -> Partition {
+        let username = username.unwrap_or_default().to_lowercase();
+        Partition::of_person(authority, client_id, &format!("sign-in {username}"))
+    }
+
     /// Whether it may be an account's of the same client at the same host as another partition.
     pub(crate) fn is_of_client_of(&self, other: &Partition) -> bool {
         let client = "user-".len() + 16;

@@ -5,13 +5,15 @@ use super::schema::{self, Broken, Entry, Kind, Text};
 use crate::secret::Secret;
 
 /// A person who has signed in, and what is left of that.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SignIn {
     pub(crate) home_account_id: String,
     /// The name to sign in with, where it is known.
     pub(crate) username: Option<String>,
     /// The name to be called by, where it is known.
     pub(crate) name: Option<String>,
+    /// ID tokens, each with the realm that it is of.
+    pub(crate) id_tokens: Vec<(String, Secret)>,
     /// Refresh tokens that a client may use: its own, newest first, then those of its family.
     pub(crate) refresh_tokens: Vec<RefreshToken>,
 }
@@ -32,6 +34,7 @@ pub(crate) struct RefreshToken {
 pub(crate) fn sign_ins(text: &str, host: &str, client_id: &str) -> Result<Vec<SignIn>, Broken> {
     let mut tokens: Vec<(bool, u64, Entry<'_>)> = Vec::new();
     let mut names: Vec<Entry<'_>> = Vec::new();
+    let mut id_tokens: Vec<Entry<'_>> = Vec::new();
     let mut may_be_in_family = true;
     schema::scan(text, &mut |kind, entry| {
         let is_ours = entry.client_id.as_deref().is_some_and(|id| is_same_client(id, client_id));
@@ -44,6 +47,7 @@ pub(crate) fn sign_ins(text: &str, host: &str, client_id: &str) -> Result<Vec<Si
                 tokens.push((!is_ours, age, entry));
             }
             Kind::Account => names.push(entry),
+            Kind::IdToken if is_ours && says(&entry.secret) && says(&entry.home_account_id) => id_tokens.push(entry),
             // What the platform said when it was asked last.
             Kind::AppMetadata if is_ours => may_be_in_family = says(&entry.family_id),
             _ => {}
@@ -59,12 +63,27 @@ pub(crate) fn sign_ins(text: &str, host: &str, client_id: &str) -> Result<Vec<Si
             known.refresh_tokens.push(refresh_token);
             continue;
         }
-        let account = names.iter().find(|account| account.home_account_id.as_deref() == Some(&home_account_id));
-        let said = |text: Option<&Text<'_>>| text.and_then(Option::as_deref).filter(|text| !text.is_empty()).map(str::to_owned);
-        let (username, name) = (said(account.map(|account| &account.username)), said(account.map(|account| &account.name)));
-        found.push(SignIn { home_account_id, username, name, refresh_tokens: vec![refresh_token] });
+        found.push(SignIn { refresh_tokens: vec![refresh_token], ..named(home_account_id, &names) });
+    }
+    // Some platforms give no refresh token, and what they gave can be used while it lasts.
+    for entry in id_tokens {
+        let home_account_id = entry.home_account_id.unwrap_or_default().into_owned();
+        let secret = Secret::new(entry.secret.unwrap_or_default().into_owned());
+        let id_token = (entry.realm.unwrap_or_default().into_owned(), secret);
+        match found.iter_mut().find(|known| known.home_account_id == home_account_id) {
+            Some(known) => known.id_tokens.push(id_token),
+            None => found.push(SignIn { id_tokens: vec![id_token], ..named(home_account_id, &names) }),
+        }
     }
     Ok(found)
+}
+
+/// An account with its names, as far as they are known.
+fn named(home_account_id: String, accounts: &[Entry<'_>]) -> SignIn {
+    let account = accounts.iter().find(|account| account.home_account_id.as_deref() == Some(&home_account_id));
+    let said = |text: Option<&Text<'_>>| text.and_then(Option::as_deref).filter(|text| !text.is_empty()).map(str::to_owned);
+    let (username, name) = (said(account.map(|account| &account.username)), said(account.map(|account| &account.name)));
+    SignIn { home_account_id, username, name, id_tokens: Vec::new(), refresh_tokens: Vec::new() }
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches, Subcommand, ValueEnum};
 
-use super::layer::{Credential, Given, Layer, Origin, SecretSource};
+use super::flags::{Browser, Client, Person, SignedIn, text};
+use super::layer::Layer;
 
 /// A command line, parsed.
 #[derive(Debug)]
@@ -19,7 +20,9 @@ pub(crate) struct Cli {
 /// The commands.
 #[derive(Debug)]
 pub(crate) enum Action {
+    AuthCode(Box<AuthCode>),
     ClientCreds(Box<ClientCreds>),
+    DeviceCode(Box<DeviceCode>),
     Refresh(Box<Refresh>),
     Cache(Cache),
 }
@@ -83,54 +86,41 @@ pub(crate) struct Refresh {
     #[command(flatten)]
     client: Client,
     #[command(flatten)]
+    signed_in: SignedIn,
+    #[command(flatten)]
     person: Person,
     #[command(flatten)]
     pub(crate) output: Output,
 }
 
-/// Settings about the person that the parameters file and the environment can give as well.
+/// Have a person sign in with the browser, once
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Person")]
-struct Person {
-    /// File that holds a refresh token, or - for standard input; without one the cache is to have it
-    #[arg(long, value_name = "PATH")]
-    refresh_token_file: Option<PathBuf>,
-    /// Name that the person signs in with, where several have
-    #[arg(long, value_name = "NAME", value_parser = text)]
-    username: Option<String>,
+pub(crate) struct AuthCode {
+    /// JSON file with the parameters, or - for standard input
+    #[arg(value_name = "PARAMETERS.json")]
+    pub(crate) parameters: Option<PathBuf>,
+    #[command(flatten)]
+    client: Client,
+    #[command(flatten)]
+    person: Person,
+    #[command(flatten)]
+    pub(crate) browser: Browser,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
-/// Settings that the parameters file and the environment can give as well.
+/// Have a person sign in on another device, once
 #[derive(Args, Debug)]
-#[command(next_help_heading = "App")]
-pub(crate) struct Client {
-    /// Tenant's id or domain name
-    #[arg(long, value_name = "TENANT", value_parser = text)]
-    tenant_id: Option<String>,
-    /// Application (client) id
-    #[arg(long, value_name = "ID", value_parser = text)]
-    client_id: Option<String>,
-    /// File that holds the client secret, or - for standard input
-    #[arg(long, value_name = "PATH")]
-    secret_file: Option<PathBuf>,
-    /// What the token is for: a well-known name (graph, arm, databricks, ...), a URI or an app's id
-    #[arg(long, value_name = "RESOURCE", value_parser = text)]
-    resource: Option<String>,
-    /// Scopes (RFC 6749 section 3.3); each value may hold several.
-    #[arg(long, value_name = "SCOPE", value_parser = text, help = "Scope, as in https://graph.microsoft.com/.default; may be repeated")]
-    scope: Vec<String>,
-    /// Cloud: public, usgov or china
-    #[arg(long, value_name = "CLOUD", value_parser = text)]
-    cloud: Option<String>,
-    /// Authority.
-    #[arg(long, value_name = "URL", value_parser = text, help = "Authority, as in https://login.microsoftonline.com/TENANT")]
-    authority: Option<String>,
-    /// Issuer of another OpenID provider, in place of an authority
-    #[arg(long, value_name = "URL", value_parser = text)]
-    oidc_authority: Option<String>,
-    /// Claims to ask for, a JSON object
-    #[arg(long, value_name = "JSON", value_parser = text)]
-    claims: Option<String>,
+pub(crate) struct DeviceCode {
+    /// JSON file with the parameters, or - for standard input
+    #[arg(value_name = "PARAMETERS.json")]
+    pub(crate) parameters: Option<PathBuf>,
+    #[command(flatten)]
+    client: Client,
+    #[command(flatten)]
+    person: Person,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// Where the token goes, and in what form.
@@ -197,7 +187,7 @@ pub(crate) struct Common {
     /// Where tokens are kept.
     #[arg(long, value_name = "PATH|none", value_parser = path, help = CACHE_HELP)]
     pub(crate) cache: Option<PathBuf>,
-    /// Use what is cached only; exit 4 where that is not enough
+    /// Use what is cached only, refresh tokens included; exit 4 where that is not enough
     #[arg(long)]
     pub(crate) silent: bool,
     /// Never ask on the terminal
@@ -221,6 +211,11 @@ impl Common {
     /// How long the command may take.
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout.unwrap_or(Duration::from_mins(1))
+    }
+
+    /// The limit that was given for the whole command.
+    pub(crate) fn given_timeout(&self) -> Option<Duration> {
+        self.timeout
     }
 
     /// How long a person may take.
@@ -253,6 +248,20 @@ Examples:
   entra-token client-creds p.json -o curl | curl -K - https://api.example/v1
 ";
 
+const AUTH_CODE_EXAMPLES: &str = "\
+Examples:
+  entra-token auth-code parameters.json
+  entra-token auth-code --client-id ID --resource databricks -o json
+  entra-token auth-code parameters.json --silent     (never opens a browser)
+  entra-token auth-code parameters.json --manual     (no browser on this machine)
+";
+
+const DEVICE_CODE_EXAMPLES: &str = "\
+Examples:
+  entra-token device-code parameters.json
+  entra-token device-code --client-id ID --resource graph -o json
+";
+
 const REFRESH_EXAMPLES: &str = "\
 Examples:
   entra-token refresh parameters.json -o json --out-file tokens.json
@@ -272,6 +281,18 @@ fn command(begins_with_options: bool) -> Command {
         .after_help(EXAMPLES)
         .subcommand_required(true)
         .disable_help_subcommand(true)
+        .subcommand(
+            Command::new("auth-code")
+                .about("Have a person sign in with the browser, once")
+                .after_help(AUTH_CODE_EXAMPLES)
+                .defer(|command| with_common(AuthCode::augment_args(command))),
+        )
+        .subcommand(
+            Command::new("device-code")
+                .about("Have a person sign in on another device, once")
+                .after_help(DEVICE_CODE_EXAMPLES)
+                .defer(|command| with_common(DeviceCode::augment_args(command))),
+        )
         .subcommand(
             Command::new("client-creds")
                 .about("Get a token for the app itself, with its client secret")
@@ -307,6 +328,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, cla
     let matches = command(begins_with_options).try_get_matches_from(args)?;
     let (name, chosen) = matches.subcommand().ok_or_else(|| clap::Error::new(clap::error::ErrorKind::MissingSubcommand))?;
     let action = match name {
+        "auth-code" => Action::AuthCode(Box::new(AuthCode::from_arg_matches(chosen)?)),
+        "device-code" => Action::DeviceCode(Box::new(DeviceCode::from_arg_matches(chosen)?)),
         "client-creds" => Action::ClientCreds(Box::new(ClientCreds::from_arg_matches(chosen)?)),
         "refresh" => Action::Refresh(Box::new(Refresh::from_arg_matches(chosen)?)),
         "cache" => Action::Cache(Cache::from_arg_matches(chosen)?),
@@ -349,14 +372,6 @@ fn path(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// A text that says something: an empty one is an unset variable of the calling script.
-fn text(text: &str) -> Result<String, String> {
-    match text.trim() {
-        "" => Err("it is empty".to_owned()),
-        trimmed => Ok(trimmed.to_owned()),
-    }
-}
-
 /// A whole number of seconds.
 fn seconds(text: &str) -> Result<u64, String> {
     text.trim().parse().map_err(|_| "a whole number of seconds is expected".to_owned())
@@ -371,40 +386,24 @@ fn timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
-impl Client {
-    /// The flags as one of the places where settings come from.
-    pub(crate) fn layer(&self) -> Layer {
-        let text = |value: &Option<String>, flag| value.clone().map(|value| Given { value, from: Origin::Flag(flag) });
-        let scope =
-            (!self.scope.is_empty()).then(|| self.scope.iter().flat_map(|scope| scope.split_whitespace()).map(str::to_owned).collect());
-        let credential = self
-            .secret_file
-            .as_ref()
-            .map(|path| Given { value: Credential::Secret(SecretSource::file(path.clone())), from: Origin::Flag("--secret-file") });
-        Layer {
-            authority: text(&self.authority, "--authority"),
-            oidc_authority: text(&self.oidc_authority, "--oidc-authority"),
-            tenant: text(&self.tenant_id, "--tenant-id"),
-            cloud: text(&self.cloud, "--cloud"),
-            client_id: text(&self.client_id, "--client-id"),
-            scope: scope.map(|value| Given { value, from: Origin::Flag("--scope") }),
-            resource: text(&self.resource, "--resource"),
-            claims: text(&self.claims, "--claims"),
-            credentials: credential.into_iter().collect(),
-            ..Layer::default()
-        }
-    }
-}
-
 impl Refresh {
     /// The flags as one of the places where settings come from.
     pub(crate) fn layer(&self) -> Layer {
-        let token = self.person.refresh_token_file.clone().map(SecretSource::file);
-        Layer {
-            refresh_token: token.map(|value| Given { value, from: Origin::Flag("--refresh-token-file") }),
-            username: self.person.username.clone().map(|value| Given { value, from: Origin::Flag("--username") }),
-            ..self.client.layer()
-        }
+        self.signed_in.within(self.person.within(self.client.layer()))
+    }
+}
+
+impl AuthCode {
+    /// The flags as one of the places where settings come from.
+    pub(crate) fn layer(&self) -> Layer {
+        self.browser.within(self.person.within(self.client.layer()))
+    }
+}
+
+impl DeviceCode {
+    /// The flags as one of the places where settings come from.
+    pub(crate) fn layer(&self) -> Layer {
+        self.person.within(self.client.layer())
     }
 }
 

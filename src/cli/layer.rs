@@ -74,6 +74,10 @@ pub(crate) struct Layer {
     pub(crate) claims: Option<Given<String>>,
     pub(crate) refresh_token: Option<Given<SecretSource>>,
     pub(crate) username: Option<Given<String>>,
+    pub(crate) redirect_uri: Option<Given<String>>,
+    pub(crate) prompt: Option<Given<String>>,
+    pub(crate) login_hint: Option<Given<String>>,
+    pub(crate) domain_hint: Option<Given<String>>,
     /// Every kind that is given there.
     pub(crate) credentials: Vec<Given<Credential>>,
 }

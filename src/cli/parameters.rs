@@ -171,6 +171,10 @@ impl<'a> Document<'a> {
                 layer.credentials.push(self.given(property, Credential::Secret(secret)));
             }
             "username" => layer.username = text()?,
+            "redirect_uri" => layer.redirect_uri = text()?,
+            "prompt" => layer.prompt = text()?,
+            "login_hint" => layer.login_hint = text()?,
+            "domain_hint" => layer.domain_hint = text()?,
             "refresh_token" => {
                 let token = self.secret(property)?;
                 parameters.holds_secret |= matches!(token, SecretSource::Literal(_));

@@ -6,9 +6,12 @@
 
 use super::layer::{Credential, Given, Layer, Origin, SecretSource};
 use super::parameters::FORM;
+use super::sign_in;
 use crate::entra::address::Malformed;
 use crate::entra::authority::{self, Authority, Kind};
+use crate::entra::authorize::Hints;
 use crate::entra::cloud::{self, Cloud};
+use crate::entra::redirect::Redirect;
 use crate::entra::resource::{self, Resource};
 use crate::entra::scope::{self, Scopes};
 use crate::error::UsageError;
@@ -35,8 +38,24 @@ pub(crate) struct Plan {
     pub(crate) refresh_token: Option<Given<SecretSource>>,
     /// The person meant, by the name to sign in with.
     pub(crate) username: Option<Given<String>>,
+    /// What the sign-in page is told.
+    pub(crate) hints: Hints,
+    /// Where the platform sends the answer of a sign-in.
+    pub(crate) redirect: Redirect,
     /// Where each setting came from, as sentences for `-v`.
     pub(crate) origins: Vec<String>,
+}
+
+impl Plan {
+    /// The variables that the settings say a secret is in.
+    pub(crate) fn secret_variables(&self) -> Vec<&str> {
+        let sources = [&self.secret, &self.refresh_token].into_iter().flatten();
+        let named = sources.filter_map(|given| match &given.value {
+            SecretSource::Environment(name) => Some(name.as_str()),
+            _ => None,
+        });
+        named.collect()
+    }
 }
 
 /// Resolves the settings of a request.
@@ -80,6 +99,7 @@ pub(crate) fn plan(subject: Subject, flags: &Layer, file: &Layer, environment: &
     origins.extend(claims.map(|given| format!("claims (from {})", given.from)));
     let refresh_token = layers.iter().find_map(|layer| layer.refresh_token.clone()).filter(|_| subject == Subject::Person);
     let username = layers.iter().find_map(|layer| layer.username.clone()).filter(|_| subject == Subject::Person);
+    let (hints, redirect) = if subject == Subject::Person { sign_in::settings(layers, &mut origins)? } else { Default::default() };
     origins.extend(refresh_token.as_ref().map(|given| format!("refresh token (from {})", given.from)));
     origins.extend(username.as_ref().map(|given| format!("user name {} (from {})", given.value, given.from)));
     Ok(Plan {
@@ -90,6 +110,8 @@ pub(crate) fn plan(subject: Subject, flags: &Layer, file: &Layer, environment: &
         secret: credential,
         refresh_token,
         username,
+        hints,
+        redirect,
         origins,
     })
 }
@@ -407,7 +429,7 @@ fn check_claims(given: &Given<String>) -> Result<(), UsageError> {
     }
 }
 
-fn check_placeholder(what: &str, given: &Given<String>) -> Result<(), UsageError> {
+pub(super) fn check_placeholder(what: &str, given: &Given<String>) -> Result<(), UsageError> {
     if is_placeholder(&given.value) {
         return Err(UsageError::new(format!("the {what} of {} is still a sample's placeholder", given.from))
             .why(format!("it says {}", crate::redact::foreign(&given.value)))

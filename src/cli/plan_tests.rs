@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::*;
 use crate::cli::parameters;
+use crate::entra::authority::Endpoint;
 use crate::env::Env;
 
 const FULL: &str = r#""authority": "https://login.microsoftonline.com/file.com", "client_id": "file-app", "scope": ["https://graph.microsoft.com/.default"], "secret": "s3""#;
@@ -27,7 +28,7 @@ fn resolve(flags: &Layer, file: &str, environment: &[(&'static str, &'static str
 fn outcome(flags: &Layer, file: &str, environment: &[(&'static str, &'static str)]) -> String {
     match resolve(flags, file, environment) {
         Ok(plan) => {
-            let endpoint = plan.authority.token_endpoint().unwrap_or_else(|| plan.authority.openid_document());
+            let endpoint = plan.authority.endpoint(Endpoint::Token).unwrap_or_else(|| plan.authority.openid_document());
             let address = endpoint.as_str().trim_start_matches("https://").trim_end_matches("/oauth2/v2.0/token");
             format!("{address} {} {}", plan.client_id, plan.scopes)
         }

@@ -47,7 +47,12 @@ pub(crate) fn usage_error(error: &clap::Error) -> UsageError {
             UsageError { what: format!("{flag} has a value that cannot be used"), why, fix: Some(help()) }
         }
         (ErrorKind::ArgumentConflict, Some(flag)) => {
-            UsageError::new(format!("{flag} is given twice, or with one that excludes it")).fix("leave one of them out")
+            let other = text(ContextKind::PriorArg).and_then(|other| other.split(['=', ' ']).next().map(str::to_owned));
+            let what = match other.filter(|other| *other != flag && is_usual(other)) {
+                Some(other) => format!("{flag} and {other} cannot both be given"),
+                None => format!("{flag} is given twice"),
+            };
+            UsageError::new(what).fix("leave one of them out")
         }
         (ErrorKind::NoEquals | ErrorKind::TooManyValues | ErrorKind::WrongNumberOfValues | ErrorKind::TooFewValues, Some(flag)) => {
             UsageError::new(format!("{flag} has the wrong number of values")).fix(help())

@@ -30,10 +30,12 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether a request can be sent to an address: some that are URLs are no request targets, or too long for any server.
+/// Whether a request can be sent to an address: some that are URLs have characters that no request's target may have (RFC 3986
+/// section 2), or are too long for any server.
 pub(super) fn is_sendable(url: &Url) -> bool {
     const LONGEST: usize = 2_000;
-    url.as_str().len() <= LONGEST && url.as_str().parse::<http::Uri>().is_ok()
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
+    url.as_str().len() <= LONGEST && url.as_str().bytes().all(is_allowed)
 }
 
 /// Reads an address strictly: https (or loopback), one host in its plain form, no user name, no fragment.

@@ -25,6 +25,28 @@ pub(crate) enum Kind {
     Other,
 }
 
+/// What an authority has an address for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// Where a person signs in (RFC 6749 section 3.1).
+    Authorization,
+    /// Where a sign-in on another device begins (RFC 8628 section 3.1).
+    DeviceAuthorization,
+    /// Where tokens are given (RFC 6749 section 3.2).
+    Token,
+}
+
+impl Endpoint {
+    /// Its name in an OpenID document (RFC 8414 section 2).
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Endpoint::Authorization => "authorization_endpoint",
+            Endpoint::DeviceAuthorization => "device_authorization_endpoint",
+            Endpoint::Token => "token_endpoint",
+        }
+    }
+}
+
 /// An authority: an origin, and what its path means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Authority {
@@ -182,12 +204,18 @@ impl Authority {
         self.at(&[])
     }
 
-    /// The token endpoint, where it follows from the address (protocol page "v2-oauth2-client-creds-grant-flow" for
-    /// Entra, "AD FS OpenID Connect/OAuth concepts" for AD FS); `None` where the OpenID document must be asked.
-    pub(crate) fn token_endpoint(&self) -> Option<Url> {
+    /// An endpoint, where it follows from the address (Microsoft's pages "v2-oauth2-auth-code-flow", "v2-oauth2-device-code" and
+    /// "v2-oauth2-client-creds-grant-flow" for Entra, "AD FS OpenID Connect/OAuth concepts" for AD FS); `None` where the OpenID
+    /// document must be asked.
+    pub(crate) fn endpoint(&self, endpoint: Endpoint) -> Option<Url> {
+        let name = match endpoint {
+            Endpoint::Authorization => "authorize",
+            Endpoint::DeviceAuthorization => "devicecode",
+            Endpoint::Token => "token",
+        };
         match self.kind {
-            Kind::Aad | Kind::B2c | Kind::Ciam => Some(self.at(&["oauth2", "v2.0", "token"])),
-            Kind::AdFs => Some(self.at(&["oauth2", "token"])),
+            Kind::Aad | Kind::B2c | Kind::Ciam => Some(self.at(&["oauth2", "v2.0", name])),
+            Kind::AdFs => Some(self.at(&["oauth2", name])),
             Kind::Oidc | Kind::Other => None,
         }
     }
@@ -288,7 +316,7 @@ mod tests {
 
     fn endpoint(text: &str) -> (Kind, Option<String>) {
         let authority = Authority::parse(text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
-        (authority.kind(), authority.token_endpoint().map(String::from))
+        (authority.kind(), authority.endpoint(Endpoint::Token).map(String::from))
     }
 
     #[test]
@@ -351,9 +379,9 @@ mod tests {
     fn a_tenant_can_be_put_in() {
         let authority = Authority::parse("https://login.microsoftonline.com/").unwrap();
         assert_eq!(authority.tenant(), None);
-        assert_eq!(authority.with_tenant("a.b").token_endpoint().unwrap().path(), "/a.b/oauth2/v2.0/token");
+        assert_eq!(authority.with_tenant("a.b").endpoint(Endpoint::Token).unwrap().path(), "/a.b/oauth2/v2.0/token");
         let b2c = Authority::parse("https://contoso.b2clogin.com/tfp/x.com/B2C_1_in").unwrap();
-        assert_eq!(b2c.with_tenant("y.com").token_endpoint().unwrap().path(), "/tfp/y.com/B2C_1_in/oauth2/v2.0/token");
+        assert_eq!(b2c.with_tenant("y.com").endpoint(Endpoint::Token).unwrap().path(), "/tfp/y.com/B2C_1_in/oauth2/v2.0/token");
     }
 
     #[test]

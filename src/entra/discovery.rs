@@ -1,47 +1,90 @@
-//! OpenID documents: where an authority that is not known has its token endpoint (OpenID Connect Discovery 1.0).
+//! OpenID documents: where an authority that is not known has its endpoints (OpenID Connect Discovery 1.0).
 
 use url::Url;
 
 use super::address::is_sendable;
-use super::authority::Authority;
+use super::authority::{Authority, Endpoint};
+use super::authorize::ResponseMode;
 use super::cloud::Cloud;
 use super::reply::Reply;
 
-#[derive(serde::Deserialize)]
+/// An OpenID document whose issuer is the authority's.
+#[derive(Debug)]
+pub(crate) struct Discovered {
+    document: Document,
+    tenant: Option<String>,
+}
+
+#[derive(Debug, serde::Deserialize)]
 struct Document {
     issuer: String,
     token_endpoint: String,
+    authorization_endpoint: Option<String>,
+    device_authorization_endpoint: Option<String>,
+    #[serde(default)]
+    response_modes_supported: Vec<String>,
 }
 
-/// The token endpoint that an authority's document names, or what is wrong with the document, as a fragment.
-///
-/// A document can only say where on the authority's own host the endpoint is. One that points elsewhere is refused: a
-/// secret goes to the host that the user chose, and to no other.
-pub(crate) fn token_endpoint(reply: &Reply, authority: &Authority) -> Result<Url, String> {
+/// Reads an authority's document, or says what is wrong with it, as a fragment.
+pub(crate) fn discovered(reply: &Reply, authority: &Authority) -> Result<Discovered, String> {
     let document: Document = reply.json()?;
-    let tenant = authority.tenant().unwrap_or_default();
-    let fill = |text: &str| text.replace("{tenantid}", tenant).replace("{tenant}", tenant);
-    if authority.tenant().is_none() && document.token_endpoint.contains("{tenant") {
-        return Err("its token_endpoint has a place for a tenant, and the authority has none".to_owned());
+    let discovered = Discovered { document, tenant: authority.tenant().map(str::to_owned) };
+    let issuer = Url::parse(&discovered.filled(&discovered.document.issuer)).map_err(|_| "its issuer is not a URL".to_owned())?;
+    match may_issue(authority, &issuer) {
+        true => Ok(discovered),
+        false => Err(format!("its issuer is {}, which is not the authority's", shown(&issuer))),
     }
-    let issuer = Url::parse(&fill(&document.issuer)).map_err(|_| "its issuer is not a URL".to_owned())?;
-    if !may_issue(authority, &issuer) {
-        return Err(format!("its issuer is {}, which is not the authority's", shown(&issuer)));
+}
+
+impl Discovered {
+    /// Who issues tokens there; it may have a place for a tenant (`{tenantid}`).
+    pub(crate) fn issuer(&self) -> &str {
+        &self.document.issuer
     }
-    let endpoint = Url::parse(&fill(&document.token_endpoint)).map_err(|_| "its token_endpoint is not a URL".to_owned())?;
-    if endpoint.scheme() != authority.address().scheme() {
-        return Err(format!("its token_endpoint is {}, which is not https", shown(&endpoint)));
+
+    /// How the authority can answer through the browser: by form where it says that it does.
+    pub(crate) fn response_mode(&self) -> ResponseMode {
+        match self.document.response_modes_supported.iter().any(|mode| mode == ResponseMode::FormPost.name()) {
+            true => ResponseMode::FormPost,
+            false => ResponseMode::Query,
+        }
     }
-    if endpoint.fragment().is_some() || !is_sendable(&endpoint) {
-        return Err("its token_endpoint is no address that a request can be sent to".to_owned());
+
+    /// An endpoint that the document names, or what is wrong with it, as a fragment.
+    ///
+    /// A document can only say where on the authority's own host the endpoint is. One that points elsewhere is refused: a
+    /// secret goes to the host that the user chose, and to no other.
+    pub(crate) fn endpoint(&self, authority: &Authority, endpoint: Endpoint) -> Result<Url, String> {
+        let name = endpoint.name();
+        let text = match endpoint {
+            Endpoint::Authorization => self.document.authorization_endpoint.as_deref(),
+            Endpoint::DeviceAuthorization => self.document.device_authorization_endpoint.as_deref(),
+            Endpoint::Token => Some(self.document.token_endpoint.as_str()),
+        };
+        let text = text.ok_or_else(|| format!("it names no {name}"))?;
+        if self.tenant.is_none() && text.contains("{tenant") {
+            return Err(format!("its {name} has a place for a tenant, and the authority has none"));
+        }
+        let address = Url::parse(&self.filled(text)).map_err(|_| format!("its {name} is not a URL"))?;
+        if address.scheme() != authority.address().scheme() {
+            return Err(format!("its {name} is {}, which is not https", shown(&address)));
+        }
+        if address.fragment().is_some() || !is_sendable(&address) {
+            return Err(format!("its {name} is no address that a request can be sent to"));
+        }
+        if !address.username().is_empty() || address.password().is_some() {
+            return Err(format!("its {name} holds a user name"));
+        }
+        if !authority.is_same_origin(&address) && !is_alias(authority, &address) {
+            return Err(format!("its {name} is at {}, another host than the authority's", shown(&address)));
+        }
+        Ok(address)
     }
-    if !endpoint.username().is_empty() || endpoint.password().is_some() {
-        return Err("its token_endpoint holds a user name".to_owned());
+
+    fn filled(&self, text: &str) -> String {
+        let tenant = self.tenant.as_deref().unwrap_or_default();
+        text.replace("{tenantid}", tenant).replace("{tenant}", tenant)
     }
-    if !authority.is_same_origin(&endpoint) && !is_alias(authority, &endpoint) {
-        return Err(format!("its token_endpoint is at {}, another host than the authority's", shown(&endpoint)));
-    }
-    Ok(endpoint)
 }
 
 /// The tenant's id in the address of a token endpoint.
@@ -52,7 +95,7 @@ pub(crate) fn tenant_in(endpoint: &Url) -> Option<String> {
 
 /// Whether an issuer can be that of an authority: on its origin, or one of Microsoft's own (regional hosts and Entra
 /// External ID included), which stand behind custom domains.
-fn may_issue(authority: &Authority, issuer: &Url) -> bool {
+pub(super) fn may_issue(authority: &Authority, issuer: &Url) -> bool {
     if authority.is_same_origin(issuer) {
         return true;
     }
@@ -85,7 +128,8 @@ mod tests {
 
     fn read(authority: &str, issuer: &str, endpoint: &str) -> Result<String, String> {
         let body = serde_json::json!({"issuer": issuer, "token_endpoint": endpoint, "other": [1]}).to_string();
-        token_endpoint(&reply::of(200, body), &Authority::parse_oidc(authority).unwrap()).map(String::from)
+        let authority = Authority::parse_oidc(authority).unwrap();
+        discovered(&reply::of(200, body), &authority)?.endpoint(&authority, Endpoint::Token).map(String::from)
     }
 
     #[test]
@@ -99,6 +143,23 @@ mod tests {
             read("https://login.microsoftonline.com/t/v2.0", "https://login.microsoftonline.com/t/v2.0", alias).as_deref(),
             Ok(alias)
         );
+    }
+
+    #[test]
+    fn the_way_of_the_answer_is_by_form_where_that_is_offered() {
+        let authority = Authority::parse_oidc("https://idp.example/a").unwrap();
+        let read = |more: serde_json::Value| {
+            let mut body = serde_json::json!({"issuer": "https://idp.example/a", "token_endpoint": "https://idp.example/t"});
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            discovered(&reply::of(200, body.to_string()), &authority).unwrap()
+        };
+        assert_eq!(read(serde_json::json!({})).response_mode(), ResponseMode::Query);
+        assert_eq!(read(serde_json::json!({"response_modes_supported": ["query", "form_post"]})).response_mode(), ResponseMode::FormPost);
+        assert_eq!(read(serde_json::json!({"response_modes_supported": ["query"]})).response_mode(), ResponseMode::Query);
+        let none = read(serde_json::json!({})).endpoint(&authority, Endpoint::Authorization);
+        assert_eq!(none.unwrap_err(), "it names no authorization_endpoint");
+        let elsewhere = read(serde_json::json!({"device_authorization_endpoint": "https://evil.example/d"}));
+        assert!(elsewhere.endpoint(&authority, Endpoint::DeviceAuthorization).unwrap_err().contains("another host"));
     }
 
     #[test]

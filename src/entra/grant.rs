@@ -1,19 +1,23 @@
 //! Token requests: what is sent to the token endpoint, as a value that can be looked at without a network.
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
 use url::Url;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::client_auth::ClientAuth;
 use super::scope::Scopes;
+use crate::request::{Method, Request};
 use crate::secret::Secret;
 
 /// What is exchanged for a token (RFC 6749 section 1.3).
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Grant<'a> {
+    /// What a sign-in through the browser gave (RFC 6749 section 4.1.3; RFC 7636 section 4.5).
+    AuthorizationCode { code: &'a Secret, redirect_uri: &'a str, code_verifier: &'a Secret },
     /// The client's own identity (RFC 6749 section 4.4).
     ClientCredentials,
+    /// A sign-in on another device (RFC 8628 section 3.4).
+    DeviceCode(&'a Secret),
     /// What a person's sign-in left behind (RFC 6749 section 6).
     RefreshToken(&'a Secret),
 }
@@ -40,13 +44,10 @@ pub(crate) struct Caller {
     pub(crate) os: &'static str,
 }
 
-/// A request whose body is wiped when it is dropped.
-pub(crate) type Request = http::Request<Zeroizing<Vec<u8>>>;
-
 impl TokenRequest<'_> {
     /// The POST. `client_info` and the headers are those of MSAL Python, so that the platform treats both alike.
     pub(crate) fn to_http(&self) -> Request {
-        request(&http::Method::POST, self.endpoint, self.caller, self.body())
+        request(Method::Post, self.endpoint, self.caller, self.body())
     }
 
     fn body(&self) -> Zeroizing<Vec<u8>> {
@@ -58,7 +59,15 @@ impl TokenRequest<'_> {
             ClientAuth::Secret(secret) => drop(form.append_pair("client_secret", secret.expose())),
         }
         match self.grant {
+            Grant::AuthorizationCode { code, redirect_uri, code_verifier } => form
+                .append_pair("grant_type", "authorization_code")
+                .append_pair("code", code.expose())
+                .append_pair("redirect_uri", redirect_uri)
+                .append_pair("code_verifier", code_verifier.expose()),
             Grant::ClientCredentials => form.append_pair("grant_type", "client_credentials"),
+            Grant::DeviceCode(code) => {
+                form.append_pair("grant_type", "urn:ietf:params:oauth:grant-type:device_code").append_pair("device_code", code.expose())
+            }
             Grant::RefreshToken(token) => form.append_pair("grant_type", "refresh_token").append_pair("refresh_token", token.expose()),
         };
         form.append_pair("client_info", "1");
@@ -69,27 +78,37 @@ impl TokenRequest<'_> {
     }
 }
 
-/// The GET for an OpenID document.
-pub(crate) fn document_request(document: &Url, caller: Caller) -> Request {
-    request(&http::Method::GET, document, caller, Zeroizing::default())
+/// The POST that begins a sign-in on another device (RFC 8628 section 3.1).
+pub(crate) fn device_request(endpoint: &Url, client_id: &str, scopes: &Scopes, claims: Option<&str>, caller: Caller) -> Request {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.append_pair("client_id", client_id).append_pair("scope", &scopes.to_string());
+    if let Some(claims) = claims {
+        form.append_pair("claims", claims);
+    }
+    request(Method::Post, endpoint, caller, Zeroizing::new(form.finish().into_bytes()))
 }
 
-fn request(method: &http::Method, url: &Url, caller: Caller, body: Zeroizing<Vec<u8>>) -> Request {
-    let mut request = http::Request::builder()
-        .method(method)
-        .uri(url.as_str())
-        .header(ACCEPT, "application/json")
-        .header(ACCEPT_ENCODING, "identity")
-        .header("client-request-id", caller.request_id.to_string())
-        .header("return-client-request-id", "true")
-        .header("x-client-sku", env!("CARGO_PKG_NAME"))
-        .header("x-client-ver", env!("CARGO_PKG_VERSION"))
-        .header("x-client-os", caller.os);
-    if *method == http::Method::POST {
+/// The GET for an OpenID document.
+pub(crate) fn document_request(document: &Url, caller: Caller) -> Request {
+    request(Method::Get, document, caller, Zeroizing::default())
+}
+
+fn request(method: Method, url: &Url, caller: Caller, body: Zeroizing<Vec<u8>>) -> Request {
+    let mut headers = vec![
+        ("accept", "application/json".to_owned()),
+        ("accept-encoding", "identity".to_owned()),
+        ("client-request-id", caller.request_id.to_string()),
+        ("return-client-request-id", "true".to_owned()),
+        ("x-client-sku", env!("CARGO_PKG_NAME").to_owned()),
+        ("x-client-ver", env!("CARGO_PKG_VERSION").to_owned()),
+        ("x-client-os", caller.os.to_owned()),
+    ];
+    if method == Method::Post {
+        headers.push(("content-type", "application/x-www-form-urlencoded".to_owned()));
         // The capability makes the platform answer 429 with Retry-After where it would otherwise let requests fail later.
-        request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").header("x-ms-lib-capability", "retry-after, h429");
+        headers.push(("x-ms-lib-capability", "retry-after, h429".to_owned()));
     }
-    request.body(body).expect("a parsed URL and constant headers make a request")
+    Request { method, url: url.clone(), headers, body }
 }
 
 #[cfg(test)]
@@ -108,18 +127,51 @@ mod tests {
             caller: Caller { request_id: Uuid::nil(), os: "linux" },
         }
         .to_http();
-        assert_eq!(request.method(), http::Method::POST);
-        assert_eq!(request.uri(), "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token");
-        assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded");
-        assert_eq!(request.headers()["client-request-id"], "00000000-0000-0000-0000-000000000000");
+        assert_eq!(request.method, Method::Post);
+        assert_eq!(request.url.as_str(), "https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token");
+        let header = |wanted: &str| request.headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_str());
+        assert_eq!(header("content-type"), Some("application/x-www-form-urlencoded"));
+        assert_eq!(header("client-request-id"), Some("00000000-0000-0000-0000-000000000000"));
         assert_eq!(
-            String::from_utf8_lossy(request.body()),
+            String::from_utf8_lossy(&request.body),
             "client_id=535fb089-9ff3-47b6-9bfb-4f1264799865\
              &scope=https%3A%2F%2Fgraph.microsoft.com%2F.default\
              &client_secret=q%7EW.g%26d%2BY+%C3%BC\
              &grant_type=client_credentials\
              &client_info=1\
              &claims=%7B%7D"
+        );
+    }
+
+    fn body(grant: Grant<'_>, auth: &ClientAuth) -> String {
+        let request = TokenRequest {
+            endpoint: &Url::parse("https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token").unwrap(),
+            client_id: "app",
+            auth,
+            grant,
+            scopes: &Scopes::new(["User.Read".to_owned()]).with_reserved(),
+            claims: None,
+            caller: Caller { request_id: Uuid::nil(), os: "linux" },
+        };
+        String::from_utf8_lossy(&request.body()).into_owned()
+    }
+
+    #[test]
+    fn a_code_and_a_device_code_byte_for_byte() {
+        let (code, verifier) = (Secret::new("0.A&c".to_owned()), Secret::new("v-_".to_owned()));
+        let grant = Grant::AuthorizationCode { code: &code, redirect_uri: "http://localhost:40123", code_verifier: &verifier };
+        let start = "client_id=app&scope=User.Read+offline_access+openid+profile";
+        assert_eq!(
+            body(grant, &ClientAuth::Public),
+            format!(
+                "{start}&grant_type=authorization_code&code=0.A%26c&redirect_uri=http%3A%2F%2Flocalhost%3A40123&code_verifier=v-_&client_info=1"
+            )
+        );
+        let secret = ClientAuth::Secret(Secret::new("s".to_owned()));
+        assert!(body(grant, &secret).starts_with(&format!("{start}&client_secret=s&grant_type=authorization_code")));
+        assert_eq!(
+            body(Grant::DeviceCode(&code), &ClientAuth::Public),
+            format!("{start}&grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&device_code=0.A%26c&client_info=1")
         );
     }
 
@@ -136,7 +188,7 @@ mod tests {
         }
         .to_http();
         assert_eq!(
-            String::from_utf8_lossy(request.body()),
+            String::from_utf8_lossy(&request.body),
             "client_id=04b07795-8ddb-461a-bbee-02f9e1bf7b46\
              &scope=https%3A%2F%2Fvault.azure.net%2F.default+offline_access+openid+profile\
              &grant_type=refresh_token\

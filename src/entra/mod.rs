@@ -2,11 +2,16 @@
 
 pub(crate) mod address;
 pub(crate) mod authority;
+pub(crate) mod authorize;
 pub(crate) mod client_auth;
 pub(crate) mod cloud;
+pub(crate) mod device;
 pub(crate) mod discovery;
 pub(crate) mod grant;
+pub(crate) mod id_token;
 pub(crate) mod person;
+pub(crate) mod pkce;
+pub(crate) mod redirect;
 pub(crate) mod refusal;
 pub(crate) mod reply;
 pub(crate) mod resource;

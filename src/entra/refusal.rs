@@ -9,7 +9,7 @@ use crate::redact::Masks;
 /// A refusal, as the platform wrote it. Every text in it is foreign: it goes through `redact::foreign` to be shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Refusal {
-    /// HTTP status.
+    /// HTTP status; 0 for one that came through the browser.
     pub(crate) status: u16,
     /// OAuth's code, `invalid_client` for instance.
     pub(crate) error: String,
@@ -89,6 +89,29 @@ fn is_id(text: &str) -> bool {
 }
 
 impl Refusal {
+    /// A refusal that came through the browser (RFC 6749 section 4.1.2.1): its ids stand at the end of the description.
+    pub(crate) fn of_redirect(error: &str, description: &str, suberror: Option<&str>, claims: Option<&str>) -> Refusal {
+        let kept = |text: &str| text[..text.floor_char_boundary(KEPT)].to_owned();
+        let id = |label: &str| {
+            let text = description.split_once(label)?.1.trim_start();
+            // A time has a space in it.
+            let words = if label.starts_with("Timestamp") { 2 } else { 1 };
+            let text = text.split_whitespace().take(words).collect::<Vec<_>>().join(" ");
+            Some(text).filter(|text| is_id(text) && !text.is_empty())
+        };
+        Refusal {
+            status: 0,
+            error: kept(error),
+            codes: codes_in(description),
+            suberror: suberror.filter(|text| !text.is_empty()).map(kept),
+            claims: claims.filter(|claims| !claims.is_empty() && claims.len() < KEPT).map(str::to_owned),
+            correlation_id: id("Correlation ID:"),
+            trace_id: id("Trace ID:"),
+            timestamp: id("Timestamp:"),
+            description: kept(description),
+        }
+    }
+
     /// The same without the secrets that were sent: a server, or what stands in front of it, may have echoed them.
     pub(crate) fn masked(mut self, masks: &Masks) -> Refusal {
         let texts = [Some(&mut self.error), Some(&mut self.description), self.suberror.as_mut(), self.claims.as_mut()];
@@ -152,6 +175,18 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_through_the_browser_has_its_ids_in_its_text() {
+        let text =
+            "AADSTS50105: Not assigned.\r\nTrace ID: 41f7be02-0000\r\nCorrelation ID: 9b0c44f1-1111\r\nTimestamp: 2026-11-21 02:09:00Z";
+        let refusal = Refusal::of_redirect("interaction_required", text, None, Some("{}"));
+        assert_eq!((refusal.codes.as_slice(), refusal.words()), (&[50_105][..], "Not assigned."));
+        assert_eq!((refusal.trace_id.as_deref(), refusal.correlation_id.as_deref()), (Some("41f7be02-0000"), Some("9b0c44f1-1111")));
+        assert_eq!((refusal.timestamp.as_deref(), refusal.claims.as_deref()), (Some("2026-11-21 02:09:00Z"), Some("{}")));
+        let odd = Refusal::of_redirect("x", "Trace ID: \u{1b}[2J Correlation ID:", Some(""), Some(""));
+        assert_eq!((odd.trace_id, odd.correlation_id, odd.suberror, odd.claims), (None, None, None, None));
+    }
+
+    #[test]
     fn odd_members_do_no_harm_and_codes_are_found_in_the_text() {
         let body =
             r#"{"error":"invalid_grant","error_codes":"none","timestamp":5,"error_description":"AADSTS70002: Bad. AADSTS50126: Wrong."}"#;
@@ -177,7 +212,7 @@ mod tests {
 
     #[test]
     fn an_echoed_secret_is_masked() {
-        let mut masks = Masks::default();
+        let masks = Masks::default();
         masks.add(&Secret::new("CANARY".to_owned()));
         let body = r#"{"error":"CANARY","error_description":"you sent CANARY","suberror":"CANARY"}"#;
         let refusal = refusal(&reply::of(400, body)).unwrap().masked(&masks);

@@ -144,7 +144,7 @@ pub(crate) fn is_b64token(token: &str) -> bool {
 }
 
 /// A number of seconds: an integer, a float, or either as a string, as different versions of the platform write it.
-fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+pub(super) fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     struct Seconds;
     impl Visitor<'_> for Seconds {
         type Value = Option<f64>;

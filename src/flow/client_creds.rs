@@ -7,7 +7,7 @@ use crate::entra::grant::{Grant, TokenRequest};
 use crate::entra::scope::Scopes;
 use crate::entra::token::TokenSet;
 use crate::error::{Error, UsageError};
-use crate::http::Http;
+use crate::http::{Http, Repeat};
 use crate::secret::Secret;
 
 /// An app, and what it asks for.
@@ -37,7 +37,7 @@ pub(crate) async fn acquire(app: &App, http: &Http) -> Result<TokenSet, Error> {
         claims: app.claims.as_deref(),
         caller: exchange.caller,
     };
-    exchange.tokens(&endpoint, &request.to_http()).await
+    exchange.tokens(&endpoint, &request.to_http(), Repeat::Freely).await
 }
 
 /// What can be told to be wrong with a secret before it is sent. `place` is where it was given.

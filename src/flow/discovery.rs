@@ -1,7 +1,7 @@
 //! What an authority's OpenID document tells beside its endpoints.
 
 use super::exchange::Exchange;
-use crate::entra::authority::Authority;
+use crate::entra::authority::{Authority, Endpoint};
 use crate::entra::discovery;
 use crate::entra::grant;
 use crate::entra::scope::Scopes;
@@ -19,5 +19,6 @@ pub(crate) async fn tenant_id(authority: &Authority, http: &Http) -> Result<Opti
     let document = authority.openid_document();
     log::info!("asking {document} for the tenant's id");
     let reply = exchange.send(&grant::document_request(&document, exchange.caller), Repeat::Freely).await?;
-    Ok(discovery::token_endpoint(&reply, authority).ok().and_then(|endpoint| discovery::tenant_in(&endpoint)))
+    let endpoint = discovery::discovered(&reply, authority).and_then(|found| found.endpoint(authority, Endpoint::Token));
+    Ok(endpoint.ok().and_then(|endpoint| discovery::tenant_in(&endpoint)))
 }

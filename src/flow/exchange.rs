@@ -1,19 +1,24 @@
 //! What every flow does with the platform: find the endpoint, send a request, read what comes back as an answer or an error.
 
+use std::time::SystemTime;
+
 use url::Url;
 
 use crate::crypto;
-use crate::entra::authority::Authority;
-use crate::entra::discovery;
-use crate::entra::grant::{self, Caller, Request};
+use crate::entra::authority::{Authority, Endpoint};
+use crate::entra::authorize::ResponseMode;
+use crate::entra::discovery::{self, Discovered};
+use crate::entra::grant::{self, Caller};
+use crate::entra::id_token::{self, Expected};
 use crate::entra::refusal::{self, Refusal};
 use crate::entra::reply::Reply;
 use crate::entra::scope::Scopes;
 use crate::entra::token::{self, ReplyError, TokenSet};
 use crate::env;
-use crate::error::{Error, Refused, Unavailable, Unreadable};
+use crate::error::{Error, Exchanged, Refused, Unavailable, Unreadable};
 use crate::http::{Answer, Http, Repeat};
 use crate::redact;
+use crate::request::Request;
 
 /// One acquisition: the network, who asks for what, and the id that the platform's logs know it by.
 pub(super) struct Exchange<'a> {
@@ -23,7 +28,7 @@ pub(super) struct Exchange<'a> {
     pub(super) scopes: &'a Scopes,
     pub(super) caller: Caller,
     /// What the person's sign-in left behind is what is exchanged.
-    pub(super) is_refresh: bool,
+    pub(super) exchanged: Exchanged,
 }
 
 impl<'a> Exchange<'a> {
@@ -34,42 +39,62 @@ impl<'a> Exchange<'a> {
         let request_id = crypto::random_id().map_err(|error| Error::System(error.to_string()))?;
         log::info!("client-request-id {request_id}");
         let caller = Caller { request_id, os: env::OS };
-        Ok(Exchange { http, authority, client_id, scopes, caller, is_refresh: false })
+        Ok(Exchange { http, authority, client_id, scopes, caller, exchanged: Exchanged::App })
     }
 
     /// The token endpoint: built where the kind of authority allows it, else asked for.
     pub(super) async fn token_endpoint(&self) -> Result<Url, Error> {
-        if let Some(endpoint) = self.authority.token_endpoint() {
-            return Ok(endpoint);
+        self.endpoints().await?.get(Endpoint::Token)
+    }
+
+    /// Where the authority has its endpoints: known from its address, or asked for.
+    pub(super) async fn endpoints(&self) -> Result<Endpoints<'_>, Error> {
+        if self.authority.endpoint(Endpoint::Token).is_some() {
+            return Ok(Endpoints { exchange: self, discovered: None });
         }
         let document = self.authority.openid_document();
-        log::info!("asking {document} where the token endpoint is");
+        log::info!("asking {document} where the endpoints are");
         let reply = self.send(&grant::document_request(&document, self.caller), Repeat::Freely).await?;
         if let Some(refusal) = refusal::refusal(&reply) {
             return Err(self.refused(refusal));
         }
-        let endpoint = match reply.status {
-            200 => discovery::token_endpoint(&self.masked(&reply), self.authority),
+        let discovered = match reply.status {
+            200 => discovery::discovered(&self.masked(&reply), self.authority),
             status => Err(format!("it has no OpenID document at {} (status {status})", document.path())),
         };
-        endpoint.map_err(|what| self.unreadable(&document, &what))
+        let discovered = discovered.map_err(|what| self.unreadable(&document, &what))?;
+        Ok(Endpoints { exchange: self, discovered: Some(discovered) })
     }
 
     /// Sends a token request and reads the tokens from the reply.
-    pub(super) async fn tokens(&self, endpoint: &Url, request: &Request) -> Result<TokenSet, Error> {
+    pub(super) async fn tokens(&self, endpoint: &Url, request: &Request, repeat: Repeat) -> Result<TokenSet, Error> {
         log::info!("asking {} for a token", redact::foreign(endpoint.as_str()));
-        let reply = self.send(request, if self.is_refresh { Repeat::Unsent } else { Repeat::Freely }).await?;
-        token::tokens(&reply).map_err(|error| match error {
+        let reply = self.send(request, repeat).await?;
+        token::tokens(&reply).map_err(|error| self.failed(error, &reply, endpoint))
+    }
+
+    /// What an answer that gives no tokens comes to.
+    pub(super) fn failed(&self, error: ReplyError, reply: &Reply, endpoint: &Url) -> Error {
+        match error {
             ReplyError::Refused(refusal) => self.refused(*refusal),
             ReplyError::Unreadable(what) => {
-                let masked = token::tokens(&self.masked(&reply)).err();
+                let masked = token::tokens(&self.masked(reply)).err();
                 let what = masked.map_or(what, |error| match error {
                     ReplyError::Unreadable(what) => what,
                     ReplyError::Refused(refusal) => refusal.words().to_owned(),
                 });
                 self.unreadable(endpoint, &what)
             }
-        })
+        }
+    }
+
+    /// Checks the word on who signed in, where there is one. `issuer` is the OpenID document's, where that was read.
+    pub(super) fn check_id_token(&self, tokens: &TokenSet, nonce: Option<&str>, endpoints: &Endpoints<'_>) -> Result<(), Error> {
+        let Some(token) = &tokens.id_token else { return Ok(()) };
+        let issuer = endpoints.discovered.as_ref().map(Discovered::issuer);
+        let (client_id, authority, now) = (self.client_id, self.authority, SystemTime::now());
+        let expected = Expected { client_id, authority, issuer, nonce, now };
+        id_token::check(token, &expected).map_err(|what| self.unreadable(&self.authority.address(), &what))
     }
 
     pub(super) async fn send(&self, request: &Request, repeat: Repeat) -> Result<Reply, Error> {
@@ -81,7 +106,7 @@ impl<'a> Exchange<'a> {
             return Ok(reply);
         }
         let refusal = refusal::refusal(&reply).map(|refusal| refusal.masked(self.http.masks()));
-        let host = request.uri().authority().map_or_else(|| self.authority.host().to_owned(), ToString::to_string);
+        let host = request.host();
         let correlation_id = Some(self.caller.request_id.to_string());
         Err(Error::Unavailable(Box::new(Unavailable { host, status, retry_after, refusal, correlation_id })))
     }
@@ -94,7 +119,7 @@ impl<'a> Exchange<'a> {
         Reply { status: reply.status, body, received_at: reply.received_at }
     }
 
-    fn refused(&self, refusal: Refusal) -> Error {
+    pub(super) fn refused(&self, refusal: Refusal) -> Error {
         let mut refusal = refusal.masked(self.http.masks());
         refusal.correlation_id.get_or_insert_with(|| self.caller.request_id.to_string());
         Error::Refused(Box::new(Refused {
@@ -103,11 +128,11 @@ impl<'a> Exchange<'a> {
             client_id: self.client_id.to_owned(),
             tenant: self.authority.tenant().unwrap_or_else(|| self.authority.host()).to_owned(),
             scope: self.scopes.to_string(),
-            is_refresh: self.is_refresh,
+            exchanged: self.exchanged,
         }))
     }
 
-    fn unreadable(&self, url: &Url, what: &str) -> Error {
+    pub(super) fn unreadable(&self, url: &Url, what: &str) -> Error {
         let host = url.host_str().unwrap_or_default();
         let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let what = self.http.masks().apply(what);
@@ -124,5 +149,29 @@ impl<'a> Exchange<'a> {
         };
         *slot = Some(self.caller.request_id.to_string());
         error
+    }
+}
+
+/// The endpoints of an authority.
+pub(super) struct Endpoints<'a> {
+    exchange: &'a Exchange<'a>,
+    discovered: Option<Discovered>,
+}
+
+impl Endpoints<'_> {
+    pub(super) fn get(&self, endpoint: Endpoint) -> Result<Url, Error> {
+        let (exchange, authority) = (self.exchange, self.exchange.authority);
+        match &self.discovered {
+            Some(discovered) => discovered
+                .endpoint(authority, endpoint)
+                .map_err(|what| exchange.unreadable(&authority.openid_document(), &exchange.http.masks().apply(&what))),
+            None => authority.endpoint(endpoint).ok_or_else(|| Error::Internal(format!("no {}", endpoint.name()))),
+        }
+    }
+
+    /// How an answer through the browser is asked for, and whether it may come in no other way. AD FS of before 2019 knows of no
+    /// ways, and answers in the address.
+    pub(super) fn response_mode(&self) -> ResponseMode {
+        self.discovered.as_ref().map_or(ResponseMode::FormPost, Discovered::response_mode)
     }
 }

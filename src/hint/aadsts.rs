@@ -233,7 +233,7 @@ pub(crate) static EXPLANATIONS: &[Explanation] = &[
         what: "nobody is signed in",
         why: "the request forbids a sign-in page, and there is no session to continue",
         who: Who::SignIn,
-        fix: "sign in interactively",
+        fix: "sign in with entra-token auth-code",
     },
     Explanation {
         code: 50059,
@@ -255,7 +255,7 @@ pub(crate) static EXPLANATIONS: &[Explanation] = &[
         what: "multi-factor authentication is required and was not passed",
         why: "the resource or tenant {tenant} asks for a second factor, which only a person can give",
         who: Who::SignIn,
-        fix: "sign in interactively and answer the challenge; for unattended work use an app's own identity",
+        fix: "sign in with entra-token auth-code and answer the challenge; for unattended work use an app's own identity",
     },
     Explanation {
         code: 50076,
@@ -263,7 +263,7 @@ pub(crate) static EXPLANATIONS: &[Explanation] = &[
         why: "a policy, a changed setting or a new location makes tenant {tenant} ask for a second factor, which a \
               password or a refresh token alone cannot give",
         who: Who::SignIn,
-        fix: "sign in interactively; for unattended work use an app's own identity",
+        fix: "sign in with entra-token auth-code; for unattended work use an app's own identity",
     },
     Explanation {
         code: 50078,
@@ -423,7 +423,7 @@ pub(crate) static EXPLANATIONS: &[Explanation] = &[
         why: "Conditional Access of tenant {tenant} sends the sign-in to another service, such as a third party's second \
               factor",
         who: Who::SignIn,
-        fix: "sign in interactively and complete that step; it cannot be done without a browser",
+        fix: "sign in with entra-token auth-code and complete that step; it cannot be done without a browser",
     },
     Explanation {
         code: 50166,
@@ -481,7 +481,7 @@ pub(crate) static EXPLANATIONS: &[Explanation] = &[
         what: "the sign-in has to be confirmed by the person",
         why: "for its safety Entra asks whether this is the app that was meant to be signed in to",
         who: Who::SignIn,
-        fix: "sign in interactively and confirm the question on the page",
+        fix: "sign in with entra-token auth-code and confirm the question on the page",
     },
     Explanation {
         code: 51004,
@@ -559,7 +559,7 @@ pub(crate) static EXPLANATIONS: &[Explanation] = &[
         who: Who::SignIn,
         fix: "for an app's own identity an administrator must consent: at \
               {authority}/adminconsent?client_id={client_id} or under \"API permissions\"; \
-              a person can also sign in interactively and consent",
+              a person can also sign in with entra-token auth-code and consent",
     },
     Explanation {
         code: 65002,
@@ -1190,7 +1190,7 @@ pub(crate) static EXPLANATIONS: &[Explanation] = &[
         what: "a person has to sign in",
         why: "the grant cannot be used without interaction",
         who: Who::SignIn,
-        fix: "sign in interactively",
+        fix: "sign in with entra-token auth-code",
     },
     Explanation {
         code: 700022,
@@ -1517,7 +1517,7 @@ pub(crate) static EXPLANATIONS: &[Explanation] = &[
         what: "the person has to permit single sign-on",
         why: "the account has not agreed yet to let the app use its sign-in",
         who: Who::SignIn,
-        fix: "sign in interactively and agree on the page",
+        fix: "sign in with entra-token auth-code and agree on the page",
     },
     Explanation {
         code: 9002346,
@@ -1535,7 +1535,7 @@ mod tests {
     const PLACEHOLDERS: &[&str] = &["authority", "client_id", "tenant", "scope"];
 
     /// The commands that this build has.
-    const COMMANDS: &[&str] = &["cache", "client-creds", "refresh"];
+    const COMMANDS: &[&str] = &["auth-code", "cache", "client-creds", "device-code", "refresh"];
 
     const OPTIONS: &[&str] = &["--authority", "--client-id", "--cloud", "--resource", "--scope", "--secret-file", "--tenant-id"];
 

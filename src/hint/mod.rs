@@ -7,7 +7,7 @@ use std::time::Duration;
 pub(crate) use aadsts::Who;
 
 use crate::entra::refusal::Refusal;
-use crate::error::{Error, Refused, Transport, TransportKind, Unavailable};
+use crate::error::{Cancelled, Error, Exchanged, Refused, Transport, TransportKind, Unavailable};
 use crate::redact::{foreign, printable};
 
 /// Advice beside an error.
@@ -72,7 +72,9 @@ pub(crate) fn who(refusal: &Refusal) -> Who {
 /// Who can lift a refusal of what was asked for: a refresh token that is not taken any more is got anew by signing in.
 pub(crate) fn who_can_lift(refused: &Refused) -> Who {
     match who(&refused.refusal) {
-        Who::Caller | Who::AppOwner if refused.is_refresh && refused.refusal.error == "invalid_grant" => Who::SignIn,
+        Who::Caller | Who::AppOwner if refused.exchanged == Exchanged::RefreshToken && refused.refusal.error == "invalid_grant" => {
+            Who::SignIn
+        }
         who => who,
     }
 }
@@ -81,11 +83,11 @@ pub(crate) fn who_can_lift(refused: &Refused) -> Who {
 pub(crate) fn advice(error: &Error) -> Advice {
     match error {
         Error::Cache(cache) => fix(cache.fix),
-        Error::Cancelled { .. } => fix("run the command again, or give the secret with --secret-file PATH"),
+        Error::Cancelled(cancelled) => of_cancelled(cancelled),
         Error::Internal(_) => fix("this is a bug: please report it, with what you typed and without your secrets"),
         Error::Interrupted(_) => Advice::default(),
         Error::Output(output) => fix(output.fix),
-        Error::Refused(refused) => of_refusal(refused),
+        Error::Refused(refused) => of_device(refused, of_refusal(refused)),
         Error::System(_) => fix("see what limits this process has (ulimit -a), and what else runs on the machine"),
         Error::TimedOut { .. } => fix("try again, or allow more time with --timeout SECONDS"),
         Error::Transport(transport) => of_transport(transport),
@@ -100,6 +102,41 @@ pub(crate) fn advice(error: &Error) -> Advice {
 
 fn fix(fix: impl Into<String>) -> Advice {
     Advice { why: None, fix: Some(fix.into()) }
+}
+
+fn of_cancelled(cancelled: &Cancelled) -> Advice {
+    match cancelled {
+        Cancelled::AnotherPerson { signed_in, .. } => Advice {
+            why: Some("the browser may have chosen an account by itself; its sign-in is kept, and was not used here".to_owned()),
+            fix: Some(format!("choose the account with --prompt select_account, or give --username {}", foreign(signed_in))),
+        },
+        Cancelled::CodeExpired | Cancelled::Declined => fix("run the command again"),
+        Cancelled::NoAnswer { .. } => {
+            fix("run the command again, or give the answer beforehand: a secret with --secret-file PATH, a person with --username NAME")
+        }
+        Cancelled::NoSignIn { .. } => fix("run the command again, and allow more time with --timeout SECONDS where it is needed"),
+        Cancelled::NothingGiven => fix("run the command where an address can be pasted, or use entra-token device-code"),
+    }
+}
+
+/// Codes by which Conditional Access says that a sign-in does not meet its conditions, of which the way of signing in is one.
+fn is_conditional(code: u32) -> bool {
+    matches!(code, 50_097 | 50_131 | 53_000..=53_009 | 530_032..=530_036)
+}
+
+/// What is special about a refusal on another device.
+fn of_device(refused: &Refused, advice: Advice) -> Advice {
+    if refused.exchanged != Exchanged::Device || !refused.refusal.codes.iter().any(|code| is_conditional(*code)) {
+        return advice;
+    }
+    let why = advice.why.map_or_else(String::new, |why| format!("{why}; "));
+    Advice {
+        why: Some(format!("{why}many tenants forbid sign-ins on another device, because codes are used for phishing")),
+        fix: Some(
+            "sign in with entra-token auth-code, on a machine that the policy accepts (with --manual where this one has no browser)"
+                .to_owned(),
+        ),
+    }
 }
 
 fn of_refusal(refused: &Refused) -> Advice {
@@ -120,7 +157,7 @@ fn of_refusal(refused: &Refused) -> Advice {
         return Advice { why: Some(why), fix: Some(fill(explanation.fix)) };
     }
     let fix = match who_can_lift(refused) {
-        Who::SignIn => "a person has to sign in to this app once",
+        Who::SignIn => "sign in to this app once, with entra-token auth-code or entra-token device-code",
         Who::Platform => "try again later",
         Who::Caller | Who::AppOwner | Who::TenantAdmin => {
             "look the code up at https://login.microsoftonline.com/error, and show the ids to whoever runs the tenant"

@@ -30,7 +30,7 @@ pub(crate) enum Format {
 }
 
 /// Where a token came from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     Cache,
     Network,

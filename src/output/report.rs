@@ -132,7 +132,7 @@ fn refusal(error: &Error) -> Option<&Refusal> {
 fn kind(error: &Error) -> &'static str {
     match error {
         Error::Cache(_) => "cache",
-        Error::Cancelled { .. } => "cancelled",
+        Error::Cancelled(_) => "cancelled",
         Error::Interaction(_) => "interaction_required",
         Error::Internal(_) => "internal",
         Error::Interrupted(_) => "interrupted",

@@ -368,7 +368,7 @@ impl Cached<'_> {
 }
 
 /// Works with a lock in hand, and says all the time that it does.
-async fn at_work<T>(flight: &Flight, work: impl Future<Output = T>) -> T {
+pub(super) async fn at_work<T>(flight: &Flight, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     loop {
         match tokio::time::timeout(BEAT, &mut work).await {

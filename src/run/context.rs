@@ -90,13 +90,14 @@ impl<'a> Context<'a> {
     /// The network, with what must not be seen of it.
     pub(super) fn http<'s>(&self, secrets: impl IntoIterator<Item = &'s Secret>) -> Result<Http, Error> {
         let network = network::network(self.common.proxy.as_deref(), self.environment)?;
-        let mut masks = Masks::default();
+        let masks = Masks::default();
         secrets.into_iter().for_each(|secret| masks.add(secret));
         network.proxy_password.iter().for_each(|password| masks.add(password));
         let extra = self.common.ca_file.as_deref().map_or_else(|| Ok(Vec::new()), |path| self.ca_file(path))?;
         let authorities = Authorities { extra, bundle: network.bundle, folder: network.folder };
         let (proxy, no_proxy, limit) = (network.proxy, network.no_proxy, self.limit);
-        Ok(Http::new(http::Options { authorities, proxy, no_proxy, timeout: limit.timeout, deadline: limit.deadline.into() }, masks))
+        let limit = http::Limit { timeout: limit.timeout, deadline: limit.deadline.into() };
+        Ok(Http::new(http::Options { authorities, proxy, no_proxy, limit }, masks))
     }
 
     fn ca_file(&self, path: &Path) -> Result<trust::Certificates, Error> {

@@ -6,10 +6,10 @@ use crate::cache::partition::Credential;
 use crate::cli::args::Common;
 use crate::cli::input::{self, Limit};
 use crate::cli::layer::{Given, SecretSource};
-use crate::cli::plan;
+use crate::cli::plan::{self, Plan};
 use crate::entra::authority::Authority;
 use crate::env::Env;
-use crate::error::{Error, Signal, UsageError};
+use crate::error::{Cancelled, Error, Signal, UsageError};
 use crate::flow::client_creds;
 use crate::process;
 use crate::secret::Secret;
@@ -56,7 +56,7 @@ fn asked(common: &Common) -> Result<Secret, Error> {
         let asked = tokio::task::spawn_blocking(|| terminal::ask_secret("Client secret"));
         match tokio::time::timeout(patience, asked).await {
             Ok(answer) => answer.map_err(|error| Error::Internal(error.to_string())),
-            Err(_) => Err(Error::Cancelled { after: patience }),
+            Err(_) => Err(Error::Cancelled(Cancelled::NoAnswer { after: patience })),
         }
     });
     drop(settings);
@@ -83,6 +83,11 @@ impl Proof {
             SecretSource::Command(_) => Ok(Proof::Program(given.clone())),
             _ => client_secret(given, authority, limit).map(Proof::Read),
         }
+    }
+
+    /// What proves a client that may need no proof, as an app on a person's machine.
+    pub(super) fn of_client(plan: &Plan, limit: Limit) -> Result<Option<Proof>, Error> {
+        plan.secret.as_ref().map(|given| Proof::of(given, &plan.authority, limit)).transpose()
     }
 
     /// Asks for the secret that nobody gave.

@@ -1,9 +1,11 @@
 """A line for each check, and what the checks need to run our program."""
 
+import contextlib
 import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 PARAMETERS = str(pathlib.Path(__file__).resolve().parents[2] / "parameters.example.json")
 TENANT = "contoso.onmicrosoft.com"
@@ -19,6 +21,19 @@ def entra_token(*arguments):
     """What `entra-token client-creds` with the example's parameters prints."""
     command = [os.environ["ENTRA_TOKEN"], "client-creds", PARAMETERS, *arguments]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=60).stdout
+
+
+@contextlib.contextmanager
+def home():
+    """A folder for a cache, which is the home too of whoever uses it there."""
+    with tempfile.TemporaryDirectory(prefix="interop-") as folder:
+        yield pathlib.Path(folder)
+
+
+def at_home(folder):
+    """An environment in which that folder is the home, and no app's secret is."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("ENTRA_TOKEN_CACHE", "AZURE_CLIENT_SECRET")}
+    return {**kept, "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
 
 
 def expect(condition, otherwise):

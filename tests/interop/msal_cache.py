@@ -4,16 +4,13 @@ loses or damages what is not its own.
     cargo run --example local_tenant -- env ENTRA_TOKEN=target/debug/entra-token python tests/interop/msal_cache.py
 """
 
-import contextlib
 import json
 import os
-import pathlib
 import subprocess
 import sys
-import tempfile
 
 import msal
-from _checks import CLIENT, SCOPE, TENANT, expect, run
+from _checks import CLIENT, SCOPE, TENANT, at_home, expect, home, run
 from msal_extensions import FilePersistence, PersistedTokenCache
 
 LOGIN = "https://login.microsoftonline.com"
@@ -56,19 +53,6 @@ for client, scope in zip(wanted[::2], wanted[1::2]):
     assert result.get("token_source") == "identity_provider", result
 print(time.monotonic() - start)
 """
-
-
-@contextlib.contextmanager
-def home():
-    """A folder for a cache, which is the home too of whoever uses it there."""
-    with tempfile.TemporaryDirectory(prefix="msal-cache-") as folder:
-        yield pathlib.Path(folder)
-
-
-def at_home(folder):
-    """An environment in which that folder is the home, and no app's secret is."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("ENTRA_TOKEN_CACHE", "AZURE_CLIENT_SECRET")}
-    return {**kept, "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
 
 
 def entra_token(folder, *arguments, client=None, offline=False, cache=None):

@@ -26,6 +26,10 @@ EXPECTED = {
     "-o exec-credential": lambda ran, folder: json.loads(ran.stdout)["status"]["token"],
     "-vv -o none": lambda ran, folder: ran.stdout == "" and "client_secret=***" in ran.stderr,
     "entra-token cache list": lambda ran, folder: "6cce9505-8214-40ba-b75a-b49e21fbb586" in ran.stdout and "eyJ" not in ran.stdout,
+    "-o none\nentra-token cache list": lambda ran, folder: "AdeleV@" in ran.stdout and "eyJ" not in ran.stdout,
+    "--resource databricks -o json": lambda ran, folder: json.loads(ran.stdout)["refresh_token"],
+    "tenant-id contoso.onmicrosoft.com --resource databricks -o json": lambda ran, folder: json.loads(ran.stdout)["refresh_token"],
+    "refresh-token.txt -o json\n": lambda ran, folder: json.loads(ran.stdout)["refresh_token"],
     "cargo install": lambda ran, folder: (folder / "bin" / "entra-token").is_file(),
 }
 TOKEN = re.compile(r"^eyJ[\w-]+\.[\w-]+\.[\w-]+$", re.M)
@@ -64,8 +68,24 @@ def homes(folder):
     return {**rust, "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
 
 
+def pasted(command, secret, where, environment):
+    """Runs a command in bash, with the secret to be typed."""
+    bash = ["bash", "-euo", "pipefail", "-c", command]
+    return subprocess.run(bash, cwd=where, env=environment, input=secret + "\n", capture_output=True, text=True, timeout=900)
+
+
+def pasted_back(command, where, environment):
+    """The same for a command that asks for the address at which a browser elsewhere ends."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    running = subprocess.Popen(["bash", "-euo", "pipefail", "-c", command], cwd=where, env=environment, text=True, **pipes)
+    address = next(line.strip() for line in running.stderr if line.startswith("https://"))
+    ended = subprocess.run([environment["BROWSER"], address], env=environment, capture_output=True, text=True, timeout=60)
+    stdout, stderr = running.communicate(ended.stdout, timeout=60)
+    return subprocess.CompletedProcess(command, running.returncode, stdout, stderr)
+
+
 def run(command, secret, variables):
-    """Pastes a command into bash, with the secret to be typed, and checks what came of it."""
+    """Pastes a command into bash, and checks what came of it."""
     folder = sandbox(secret)
     inside = command.startswith("cargo ")
     if "DATABRICKS_TOKEN" in command:
@@ -77,15 +97,8 @@ def run(command, secret, variables):
         (folder / "path" / "entra-token").symlink_to(ENTRA_TOKEN)
     if command.startswith("cargo install"):
         environment["CARGO_INSTALL_ROOT"] = str(folder)
-    ran = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", command],
-        cwd=ROOT if inside else folder,
-        env=environment,
-        input=secret + "\n",
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
+    where = ROOT if inside else folder
+    ran = pasted_back(command, where, environment) if "--manual" in command else pasted(command, secret, where, environment)
     check = next((check for part, check in EXPECTED.items() if part in command), lambda ran, _: TOKEN.search(ran.stdout))
     try:
         good = ran.returncode == 0 and bool(check(ran, folder))

@@ -237,5 +237,5 @@ fn help_is_on_standard_output_and_lists_what_works() {
         assert!(!ran.stdout.is_empty() && !ran.stdout.contains('\u{1b}'));
     }
     let help = sandbox.run(["--help"]).stdout;
-    assert!(help.contains("client-creds") && !help.contains("auth-code"));
+    assert!(help.contains("client-creds") && help.contains("auth-code") && !help.contains("managed-identity"));
 }

@@ -1,6 +1,8 @@
 //! The real binary against the local tenant, over real sockets and real TLS.
 
 mod answers;
+#[cfg(unix)]
+mod auth_code;
 mod authorities;
 mod cache;
 mod cache_command;
@@ -12,6 +14,8 @@ mod cache_schema;
 #[cfg(unix)]
 mod cache_sharing;
 mod client_creds;
+#[cfg(unix)]
+mod device_code;
 mod input;
 mod output;
 mod process;
@@ -20,3 +24,7 @@ mod readme;
 mod refresh;
 mod sandbox;
 mod secrets;
+#[cfg(unix)]
+mod staying;
+#[cfg(unix)]
+mod waiting;

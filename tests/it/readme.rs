@@ -8,7 +8,7 @@ const README: &str = include_str!("../../README.md");
 
 #[test]
 fn each_option_of_the_help_is_one_that_the_readme_can_name_and_the_other_way_round() {
-    let commands = [&["client-creds"][..], &["refresh"], &["cache", "list"], &["cache", "remove"]];
+    let commands = [&["client-creds"][..], &["auth-code"], &["device-code"], &["refresh"], &["cache", "list"], &["cache", "remove"]];
     let help = |command: &&[&str]| Sandbox::new().run(command.iter().chain(&["--help"])).stdout;
     let help: String = commands.iter().map(help).collect();
     let ours = README.lines().filter(|line| line.contains("entra-token ") || line.starts_with("| ") || line.starts_with("  --"));

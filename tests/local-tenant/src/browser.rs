@@ -158,7 +158,15 @@ impl Browser {
     fn load(&mut self, visit: &Visit) -> io::Result<Page> {
         let address = &visit.address;
         let request = self.request(visit);
-        let answer = match (address.is_https, self.connect(address)?) {
+        let stream = match self.connect(address) {
+            // The address bar has the address all the same.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && address.is_loopback() => {
+                let (address, fragment) = (address.clone(), visit.fragment.clone());
+                return Ok(Page { status: 0, address, fragment, headers: Vec::new(), body: String::new() });
+            }
+            connected => connected?,
+        };
+        let answer = match (address.is_https, stream) {
             (true, stream) => {
                 let name = address.host.trim_matches(['[', ']']).to_owned();
                 let name = ServerName::try_from(name).map_err(io::Error::other)?;

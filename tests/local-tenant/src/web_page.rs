@@ -33,7 +33,7 @@ pub(crate) struct Button {
 }
 
 impl Page {
-    /// HTTP status.
+    /// HTTP status; 0 where nobody listens on this machine.
     pub fn status(&self) -> u16 {
         self.status
     }

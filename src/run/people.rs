@@ -1,0 +1,122 @@
+//! Who has signed in to an app, as the cache knows, and who of them is meant.
+
+use super::context::Context;
+use crate::cache::partition::Partition;
+use crate::cache::place::Place;
+use crate::cache::sign_in::{self, SignIn};
+use crate::cache::store::{self, Store};
+use crate::cli::plan::Plan;
+use crate::error::{Error, UsageError};
+use crate::redact::foreign;
+
+/// What to do where nobody has signed in.
+pub(super) const SIGN_IN: &str = "sign in with entra-token auth-code (in a browser) or entra-token device-code (on another device), or with the program that shares this cache";
+
+/// The person who is meant.
+pub(super) enum Meant {
+    One(Box<SignIn>),
+    /// Nobody has signed in, or not the one who was named.
+    Nobody(UsageError),
+    /// Which of them, nobody said.
+    Several(Vec<SignIn>, UsageError),
+}
+
+impl Meant {
+    /// The only one, or the error that says why there is none.
+    pub(super) fn only(self) -> Result<SignIn, Error> {
+        match self {
+            Meant::One(person) => Ok(*person),
+            Meant::Nobody(error) | Meant::Several(_, error) => Err(Error::Interaction(error)),
+        }
+    }
+}
+
+/// Looks for the person who is meant: the one that was named, or the only one.
+pub(super) fn meant(store: &Store, plan: &Plan, context: &Context<'_>) -> Meant {
+    let mut people = sign_ins(store, plan, context);
+    if let Some(wanted) = &plan.username {
+        people.retain(|person| person.username.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(&wanted.value)));
+    }
+    let client = foreign(&plan.client_id);
+    match people.len() {
+        1 => people.pop().map_or_else(|| Meant::Nobody(UsageError::default()), |person| Meant::One(Box::new(person))),
+        0 => {
+            let who =
+                plan.username.as_ref().map_or_else(|| "nobody".to_owned(), |name| format!("{} (from {})", foreign(&name.value), name.from));
+            let has = if plan.username.is_some() { "has not" } else { "has" };
+            Meant::Nobody(UsageError::new(format!("{who} {has} signed in to app {client}, {}", place(store))).fix(SIGN_IN))
+        }
+        several => {
+            let names: Vec<String> = people.iter().map(name).collect();
+            let error = UsageError::new(format!("{several} people have signed in to app {client}: {}", names.join(", ")));
+            Meant::Several(people, error.fix("say who is meant with --username NAME"))
+        }
+    }
+}
+
+/// The person with that id, as the cache knows now.
+pub(super) fn with_id(store: &Store, plan: &Plan, home_account_id: &str, context: &Context<'_>) -> Option<SignIn> {
+    sign_ins(store, plan, context).into_iter().find(|person| person.home_account_id == home_account_id)
+}
+
+/// How a person is called.
+pub(super) fn name(person: &SignIn) -> String {
+    foreign(person.username.as_deref().unwrap_or(&person.home_account_id))
+}
+
+/// Where was looked, as a fragment.
+fn place(store: &Store) -> String {
+    match store.place() {
+        Place::Folder { path, .. } | Place::File { file: path, .. } => {
+            format!("as far as the cache {} knows", foreign(&path.to_string_lossy()))
+        }
+        Place::Off => "and there is no cache that could know (--cache none)".to_owned(),
+        Place::Homeless => "and there is no home folder for a cache that could know".to_owned(),
+    }
+}
+
+/// Everybody who has signed in.
+fn sign_ins(store: &Store, plan: &Plan, context: &Context<'_>) -> Vec<SignIn> {
+    if matches!(store.place(), Place::Off | Place::Homeless) {
+        return Vec::new();
+    }
+    let mut found: Vec<SignIn> = Vec::new();
+    let partitions = store.partitions().unwrap_or_else(|trouble| {
+        context.terminal.warn(&format!("the cache cannot be read: {trouble}"));
+        Vec::new()
+    });
+    // Sign-ins to others of the client's family are looked for where it has none of its own.
+    let own = Partition::of_person(&plan.authority, &plan.client_id, "");
+    let (of_client, others): (Vec<_>, Vec<_>) = partitions.iter().partition(|partition| partition.is_of_client_of(&own));
+    let of_others = others.into_iter().filter(|partition| store.is_shared() || partition.is_of_person());
+    let looked_at = if of_client.is_empty() { of_others.collect() } else { of_client };
+    for partition in looked_at {
+        let found_there = store.read(partition).map_err(|trouble| trouble.why().to_owned()).and_then(|bytes| {
+            let bytes = bytes.unwrap_or_default();
+            let text = store::text(&bytes).map_err(|broken| broken.to_string())?;
+            sign_in::sign_ins(text, plan.authority.host(), &plan.client_id).map_err(|broken| broken.to_string())
+        });
+        match found_there {
+            Err(why) => {
+                let file = store.file(partition).unwrap_or_default();
+                context.terminal.warn(&format!("left out: {}: {why}", foreign(&file.to_string_lossy())));
+            }
+            Ok(more) => more.into_iter().for_each(|person| add(&mut found, person)),
+        }
+    }
+    found
+}
+
+/// The same person may have signed in to several clients of a family.
+fn add(found: &mut Vec<SignIn>, person: SignIn) {
+    match found.iter_mut().find(|known| known.home_account_id == person.home_account_id) {
+        Some(known) => {
+            known.refresh_tokens.extend(person.refresh_tokens);
+            known.id_tokens.extend(person.id_tokens);
+            known.refresh_tokens.sort_by_key(|token| !token.is_own);
+            known.username = known.username.take().or(person.username);
+            known.name = known.name.take().or(person.name);
+        }
+        None => found.push(person),
+    }
+}

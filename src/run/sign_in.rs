@@ -1,0 +1,329 @@
+//! `auth-code` and `device-code`: a person's tokens, from the cache as long as it has some, and else by a sign-in.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::account::{self, Account};
+use super::cached::{PATIENCE, at_work};
+use super::context::{Context, Delivery};
+use super::people::{self, Meant};
+use super::secrets::{self, Proof};
+use crate::cache::failure;
+use crate::cache::partition::{self, Partition};
+use crate::cache::place::Place;
+use crate::cache::sign_in::SignIn;
+use crate::cache::store::{Flight, Store};
+use crate::cli::args::{AuthCode, DeviceCode};
+use crate::cli::flags::Browser;
+use crate::cli::input::Limit;
+use crate::cli::plan::{Plan, Subject};
+use crate::entra::redirect::Redirect;
+use crate::entra::token::TokenSet;
+use crate::error::{Cancelled, Error, UsageError};
+use crate::exit;
+use crate::flow::patience::Patience;
+use crate::flow::{auth_code, device_code};
+use crate::loopback::{BindError, Listener};
+use crate::output::format::{Issued, Source};
+use crate::process;
+use crate::terminal;
+
+/// How a person signs in.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    Browser(&'a Browser),
+    Device,
+}
+
+/// `auth-code`.
+pub(super) fn auth_code(command: &AuthCode, context: &Context<'_>) -> Result<(), Error> {
+    let parameters = command.parameters.as_deref();
+    let (plan, delivery) = context.prepare(Subject::Person, parameters, &command.layer(), &command.output)?;
+    check_browser(&command.browser, &plan, parameters.is_some_and(|path| path.as_os_str() == "-"), context)?;
+    secrets::check_standard_input(parameters, [plan.secret.as_ref()])?;
+    let issued = obtain(&plan, &delivery, Way::Browser(&command.browser), context)?;
+    delivery.deliver(&issued, context.terminal)
+}
+
+/// `device-code`.
+pub(super) fn device_code(command: &DeviceCode, context: &Context<'_>) -> Result<(), Error> {
+    let parameters = command.parameters.as_deref();
+    let (plan, delivery) = context.prepare(Subject::Person, parameters, &command.layer(), &command.output)?;
+    secrets::check_standard_input(parameters, [plan.secret.as_ref()])?;
+    let issued = obtain(&plan, &delivery, Way::Device, context)?;
+    delivery.deliver(&issued, context.terminal)
+}
+
+/// What cannot work, whatever the cache has.
+fn check_browser(browser: &Browser, plan: &Plan, reads_parameters: bool, context: &Context<'_>) -> Result<(), UsageError> {
+    if browser.manual {
+        if reads_parameters {
+            return Err(UsageError::new("--manual reads standard input, and so do the parameters").fix("give the parameters as a file"));
+        }
+        if context.common.no_input && terminal::can_ask() {
+            return Err(UsageError::new("--manual asks on the terminal, and --no-input forbids that").fix("leave one of them out"));
+        }
+        return Ok(());
+    }
+    match (&plan.redirect, browser.port) {
+        (Redirect::Elsewhere(uri), _) => {
+            Err(UsageError::new(format!("the redirect URI {} leads to no port of this machine", crate::redact::foreign(uri)))
+                .why("the browser is to bring the answer to this command")
+                .fix("register http://localhost for the app and use that, or add --manual to paste the answer"))
+        }
+        (Redirect::Here { port: Some(named), .. }, Some(port)) if *named != port => {
+            Err(UsageError::new(format!("--port names port {port}, and the redirect URI port {named}")).fix("leave one of them out"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The tokens: silently where that is possible, else from a person.
+fn obtain(plan: &Plan, delivery: &Delivery<'_>, way: Way<'_>, context: &Context<'_>) -> Result<Issued, Error> {
+    let store = &context.store();
+    let (known, nobody) = match people::meant(store, plan, context) {
+        Meant::One(person) => (Some(*person), None),
+        Meant::Nobody(error) => (None, Some(error)),
+        Meant::Several(people, error) => (chosen(people, error, context)?, None),
+    };
+    let account = known.map(|person| Account::new(plan, person, store, delivery, context));
+    let look = account.as_ref().and_then(Account::look);
+    if let Some(issued) = account.as_ref().and_then(|account| account.fresh(look.as_ref())) {
+        return Ok(issued);
+    }
+    if let (Some(error), true) = (nobody, context.common.silent) {
+        return Err(Error::Interaction(error));
+    }
+    let proof = Proof::of_client(plan, context.limit)?;
+    let sign_in = SigningIn { plan, proof: proof.as_ref(), delivery, way, store, context };
+    process::within_runtime(async {
+        let why = match &account {
+            Some(account) => match account.renewed(look, proof.as_ref()).await {
+                Err(error) if is_liftable(&error) && !context.common.silent => Some(error),
+                ended => return ended,
+            },
+            None => None,
+        };
+        sign_in.once(account.as_ref().map(Account::person), why).await
+    })
+}
+
+/// Whether a person who signs in lifts an error.
+fn is_liftable(error: &Error) -> bool {
+    exit::code(error) == exit::INTERACTION
+}
+
+/// Asks who of several is meant, where there is a person to ask; none is somebody else.
+fn chosen(mut people: Vec<SignIn>, error: UsageError, context: &Context<'_>) -> Result<Option<SignIn>, Error> {
+    if context.common.silent || context.common.no_input || !terminal::can_ask() || !terminal::shows_to_person() {
+        return Err(Error::Interaction(error));
+    }
+    let terminal = context.terminal;
+    terminal.say("Several people have signed in here:");
+    for (number, person) in people.iter().enumerate() {
+        terminal.say(&format!("  {}  {}", number + 1, people::name(person)));
+    }
+    terminal.say(&format!("  {}  somebody else", people.len() + 1));
+    let patience = context.common.patience();
+    let number = process::within_runtime(async {
+        let asked = async {
+            loop {
+                let line = terminal::ask("Number").await.map_err(|error| Error::System(error.to_string()))?;
+                let Some(line) = line else {
+                    return Err(Error::Interaction(UsageError::new("nobody was chosen").fix("say who is meant with --username NAME")));
+                };
+                match line.expose().trim().parse::<usize>() {
+                    Ok(number) if (1..=people.len() + 1).contains(&number) => return Ok(number - 1),
+                    _ => terminal.say(&format!("A number from 1 to {} is expected.", people.len() + 1)),
+                }
+            }
+        };
+        let ended = tokio::time::timeout(patience, asked).await;
+        ended.unwrap_or(Err(Error::Cancelled(Cancelled::NoAnswer { after: patience })))
+    })?;
+    Ok((number < people.len()).then(|| people.swap_remove(number)))
+}
+
+/// A sign-in of one person for all the commands that want it.
+struct SigningIn<'a> {
+    plan: &'a Plan,
+    proof: Option<&'a Proof>,
+    delivery: &'a Delivery<'a>,
+    way: Way<'a>,
+    store: &'a Store,
+    context: &'a Context<'a>,
+}
+
+/// What is remembered for every command that waits for the same sign-in.
+const EVERY: &str = "every sign-in";
+
+impl SigningIn<'_> {
+    /// Has the person sign in, unless another command has had them do so meanwhile. `known` is who was found, and `why` what that
+    /// sign-in is not good for any more.
+    async fn once(&self, known: Option<&SignIn>, why: Option<Error>) -> Result<Issued, Error> {
+        let patience = self.patience();
+        let name =
+            Partition::of_sign_in(&self.plan.authority, &self.plan.client_id, self.plan.username.as_ref().map(|name| name.value.as_str()));
+        let fingerprint = partition::fingerprint(&name, &self.plan.authority, &self.plan.scopes, &[]);
+        let Some(flight) = self.turn(&name, &fingerprint, patience).await? else {
+            return self.now(known, why.as_ref(), patience).await;
+        };
+        if let Some(issued) = self.meanwhile(known).await? {
+            return Ok(issued);
+        }
+        let ended = at_work(&flight, self.now(known, why.as_ref(), patience)).await;
+        if let Err(error) = &ended {
+            let request = if matches!(error, Error::Cancelled(_)) { EVERY } else { &fingerprint };
+            if let Some(failure) = failure::of(error, request, SystemTime::now(), Duration::ZERO) {
+                self.store.remember(&name, Some(&failure));
+            }
+        }
+        drop(flight);
+        ended
+    }
+
+    /// Waits for the right to ask a person: one is asked at a time. `None` where there is no telling who asks.
+    async fn turn(&self, name: &Partition, fingerprint: &str, patience: Patience) -> Result<Option<Flight>, Error> {
+        if !matches!(self.store.place(), Place::Folder { .. } | Place::File { .. }) {
+            return Ok(None);
+        }
+        let start = Instant::now();
+        let mut told = false;
+        loop {
+            let flight = match self.store.try_lock(name) {
+                Ok(flight) => flight,
+                Err(trouble) => {
+                    log::info!("others cannot be waited for: {trouble}");
+                    return Ok(None);
+                }
+            };
+            if let Some(flight) = flight {
+                return self.remembered(name, fingerprint).map_or(Ok(Some(flight)), Err);
+            }
+            let waited = start.elapsed();
+            if self.store.silence(name).map_or(waited, |silence| silence.min(waited)) >= PATIENCE {
+                log::info!("{} stands still, and is not waited for", self.store.holder(name));
+                return Ok(None);
+            }
+            if tokio::time::Instant::now() >= patience.deadline() {
+                return Err(Error::Cancelled(Cancelled::NoSignIn { after: patience.time() }));
+            }
+            if !told {
+                self.context.terminal.progress(&format!("waiting for {}, which has a person sign in", self.store.holder(name)));
+                told = true;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+
+    /// How the sign-in ended that this command waited for.
+    fn remembered(&self, name: &Partition, fingerprint: &str) -> Option<Error> {
+        [EVERY, fingerprint].into_iter().find_map(|request| {
+            let now = SystemTime::now();
+            self.store.failure(name)?.for_request(request, self.context.began, now)
+        })
+    }
+
+    /// The tokens, where somebody has signed in since this command looked.
+    async fn meanwhile(&self, known: Option<&SignIn>) -> Result<Option<Issued>, Error> {
+        let Meant::One(person) = people::meant(self.store, self.plan, self.context) else { return Ok(None) };
+        if known.is_some_and(|known| known.refresh_tokens == person.refresh_tokens && known.id_tokens == person.id_tokens) {
+            return Ok(None);
+        }
+        log::info!("somebody has signed in meanwhile");
+        let context = &Context { limit: self.limit(), ..*self.context };
+        let account = Account::new(self.plan, *person, self.store, self.delivery, context);
+        let look = account.look();
+        if let Some(issued) = account.fresh(look.as_ref()) {
+            return Ok(Some(issued));
+        }
+        match account.renewed(look, self.proof).await {
+            Ok(issued) => Ok(Some(issued)),
+            Err(error) if is_liftable(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Has a person sign in.
+    async fn now(&self, known: Option<&SignIn>, why: Option<&Error>, patience: Patience) -> Result<Issued, Error> {
+        let (terminal, context) = (self.context.terminal, &Context { limit: self.limit(), ..*self.context });
+        if let Some(why) = why {
+            terminal.progress(&format!("a new sign-in is needed: {why}"));
+        }
+        let mut plan = self.plan.clone();
+        let username = plan.username.as_ref().map(|name| name.value.clone()).or_else(|| known.and_then(|person| person.username.clone()));
+        plan.hints.login_hint = plan.hints.login_hint.take().or(username);
+        // What the platform wants to be asked for in answer to its refusal.
+        if let Some(Error::Refused(refused)) = why {
+            plan.claims = plan.claims.or_else(|| refused.refusal.claims.clone());
+        }
+        let (client, http) = account::connected(&plan, self.proof, &[], context).await?;
+        let tokens = match self.way {
+            Way::Device => device_code::acquire(&client, patience, &http, terminal).await?,
+            Way::Browser(browser) => {
+                let (way, redirect_uri) = way(browser, &plan.redirect)?;
+                let (client, hints, redirect_uri, environment) = (&client, &plan.hints, redirect_uri.as_str(), context.environment);
+                let secret_variables = &plan.secret_variables();
+                let sign_in = auth_code::SignIn { client, hints, redirect_uri, patience, terminal, environment, secret_variables };
+                auth_code::acquire(&sign_in, way, &http).await?
+            }
+        };
+        self.keep(&tokens).await;
+        check_person(self.plan, &tokens)?;
+        Ok(account::issued(self.plan, tokens, Source::Network))
+    }
+
+    async fn keep(&self, tokens: &TokenSet) {
+        let context = &Context { limit: self.limit(), ..*self.context };
+        let is_kept = account::keep(self.plan, tokens, self.store, self.delivery, context).await;
+        let is_surprise = tokens.person.is_none() && *self.store.place() != Place::Off || *self.store.place() == Place::Homeless;
+        if !is_kept && is_surprise {
+            self.context.terminal.warn("the sign-in is kept nowhere, so the next command needs another one");
+        }
+    }
+
+    /// How long the person may take.
+    fn patience(&self) -> Patience {
+        let common = self.context.common;
+        match common.given_timeout() {
+            Some(time) => Patience::within(time, self.context.limit.deadline.into()),
+            None => Patience::from_now(common.patience(), common.timeout()),
+        }
+    }
+
+    /// How long the network has, after a person has been waited for.
+    fn limit(&self) -> Limit {
+        let common = self.context.common;
+        if common.given_timeout().is_some() { self.context.limit } else { Limit::from_now(common.timeout()) }
+    }
+}
+
+/// The way that the answer takes, and where the platform is to send it. The port is bound before anybody is told of it.
+fn way(browser: &Browser, redirect: &Redirect) -> Result<(auth_code::Way, String), Error> {
+    if browser.manual {
+        return Ok((auth_code::Way::Paste, redirect.with_port(None)));
+    }
+    let named = match redirect {
+        Redirect::Here { port, .. } => *port,
+        Redirect::Elsewhere(_) => None,
+    };
+    let listener = Listener::bind(browser.port.or(named)).map_err(|error| match error {
+        BindError::InUse { port } => UsageError::new(format!("port {port} is in use on this machine"))
+            .fix("name another one with --port, or none, where the app's redirect URI leaves it open"),
+        BindError::Other(error) => {
+            UsageError::new(format!("no port of this machine can be listened on: {error}")).fix("use --manual, or entra-token device-code")
+        }
+    })?;
+    let redirect_uri = redirect.with_port(Some(listener.port()));
+    Ok((auth_code::Way::Listener { listener, path: redirect.path().to_owned(), opens: !browser.no_browser }, redirect_uri))
+}
+
+/// Who signed in is to be the one that was named.
+fn check_person(plan: &Plan, tokens: &TokenSet) -> Result<(), Error> {
+    let (Some(wanted), Some(person)) = (&plan.username, &tokens.person) else { return Ok(()) };
+    match &person.username {
+        Some(name) if !name.eq_ignore_ascii_case(&wanted.value) => {
+            Err(Error::Cancelled(Cancelled::AnotherPerson { signed_in: name.clone(), wanted: wanted.value.clone() }))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,196 @@
+//! Staying signed in: who is meant, what is tried before a person is asked, and how many are asked.
+
+use std::process::Command;
+use std::time::Duration;
+
+use local_tenant::{Misbehaviour, Tenant, contoso};
+use serde_json::{Map, json};
+
+use crate::auth_code::{arguments, executable, signed_in};
+use crate::sandbox::{Ran, Sandbox};
+use crate::waiting::{Waiting, parameter};
+
+fn auth_code(sandbox: &Sandbox, tenant: &Tenant, more: &[&str]) -> Ran {
+    sandbox.run(arguments("auth-code", tenant, more))
+}
+
+/// Another person's sign-in beside the usual one's.
+fn other_signs_in(sandbox: &Sandbox, tenant: &Tenant) {
+    let more = ["--no-browser", "--username", contoso::OTHER_USER];
+    let mut waiting = Waiting::start(sandbox.command(arguments("auth-code", tenant, &more)));
+    tenant.browser().sign_in(&waiting.url(), contoso::OTHER_USER, contoso::OTHER_USER_PASSWORD);
+    assert_eq!(waiting.ended().code, Some(0));
+}
+
+/// A browser for the sandbox that leaves a line for every address, and opens none.
+fn counted(sandbox: Sandbox) -> Sandbox {
+    let browser = sandbox.write("browser", format!("#!/bin/sh\necho \"$1\" >> '{}'\n", sandbox.path("opened").display()));
+    executable(&browser);
+    sandbox.env("BROWSER", browser)
+}
+
+fn opened(sandbox: &Sandbox) -> Vec<String> {
+    std::fs::read_to_string(sandbox.path("opened")).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+/// Waits until a browser was opened so often.
+fn wait_for_browser(sandbox: &Sandbox, times: usize) -> String {
+    for _ in 0..2_000 {
+        if let Some(url) = opened(sandbox).get(times - 1) {
+            return url.clone();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("no browser was opened");
+}
+
+#[test]
+fn of_several_accounts_the_one_that_is_named_is_used() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    signed_in(&sandbox, &tenant, &[]);
+    other_signs_in(&sandbox, &tenant);
+    assert_eq!(tenant.token_requests().len(), 2);
+    for more in [&["--silent"][..], &[]] {
+        let ran = auth_code(&sandbox, &tenant, more);
+        ran.refused(4).says("2 people have signed in").says(contoso::USER).says(contoso::OTHER_USER).says("--username");
+    }
+    for user in [contoso::USER, contoso::OTHER_USER] {
+        let tokens = auth_code(&sandbox, &tenant, &["--username", &user.to_uppercase(), "-o", "json", "--silent"]).json();
+        assert_eq!((tokens["account"]["username"].as_str(), &tokens["source"]), (Some(user), &json!("cache")));
+    }
+    let by_environment = auth_code(&sandbox, &tenant, &["--silent"]);
+    assert_eq!(by_environment.code, Some(4));
+    let mut command = sandbox.command(arguments("auth-code", &tenant, &["--silent"]));
+    assert!(command.env("AZURE_USERNAME", contoso::USER).status().unwrap().success());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn of_several_accounts_a_person_chooses_on_a_terminal() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    signed_in(&sandbox, &tenant, &[]);
+    other_signs_in(&sandbox, &tenant);
+    let words: Vec<String> = arguments("auth-code", &tenant, &["-o", "json", "--out-file", "chosen.json", "--color", "never"]);
+    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    let line = format!("{} {}", env!("CARGO_BIN_EXE_entra-token"), quoted.join(" "));
+    let choose = |number: &str| {
+        let mut command = Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]).current_dir(sandbox.path("")).env("HOME", sandbox.path(""));
+        command.stdin(std::process::Stdio::piped()).env("TERM", "dumb");
+        let mut waiting = Waiting::start(command);
+        waiting.tell(number);
+        waiting.ended()
+    };
+    let ran = choose("9\n2\n");
+    assert!(ran.stdout.contains("Several people have signed in") && ran.stdout.contains("somebody else"), "{ran:?}");
+    assert!(ran.stdout.contains("A number from 1 to 3 is expected"), "{ran:?}");
+    let chosen: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(sandbox.path("chosen.json")).unwrap()).unwrap();
+    let name = chosen["account"]["username"].as_str().unwrap();
+    assert!(ran.stdout.lines().any(|line| line.trim() == format!("2  {name}")), "{ran:?}");
+}
+
+#[test]
+fn what_a_person_can_lift_brings_the_browser_unless_it_is_forbidden() {
+    let (tenant, sandbox) = (Tenant::start(), counted(Sandbox::with_cache()));
+    let cli = ["--client-id", contoso::AZURE_CLI.client_id];
+    let auth_code = |sandbox: &Sandbox, tenant: &Tenant, more: &[&str]| auth_code(sandbox, tenant, &[&cli[..], more].concat());
+    signed_in(&sandbox, &tenant, &cli);
+    tenant.revoke_sign_ins(contoso::USER);
+    let anew = ["--resource", "arm", "--client-id", contoso::AZURE_CLI.client_id];
+    auth_code(&sandbox, &tenant, &["--resource", "arm", "--silent"]).refused(4).says("AADSTS50173");
+    assert!(opened(&sandbox).is_empty());
+    let waiting = Waiting::start(sandbox.command(arguments("auth-code", &tenant, &anew)));
+    let url = wait_for_browser(&sandbox, 1);
+    assert_eq!(parameter(&url, "login_hint").as_deref(), Some(contoso::USER), "who it was is known");
+    tenant.browser().sign_in(&url, contoso::USER, contoso::USER_PASSWORD);
+    assert_eq!(waiting.ended().code, Some(0));
+    auth_code(&sandbox, &tenant, &["--silent", "--resource", "keyvault"]).token();
+    // A demand comes with a challenge, which the page is handed.
+    tenant.demand_multi_factor(contoso::USER);
+    auth_code(&sandbox, &tenant, &["--silent", "--resource", "sql"]).refused(4).says("AADSTS50076");
+    let sql = [&cli[..], &["--resource", "sql"]].concat();
+    let waiting = Waiting::start(sandbox.command(arguments("auth-code", &tenant, &sql)));
+    let url = wait_for_browser(&sandbox, 2);
+    assert!(parameter(&url, "claims").is_some(), "{url}");
+    let page = tenant.browser().sign_in(&url, contoso::USER, contoso::USER_PASSWORD);
+    assert_eq!(page.status(), 200);
+    assert_eq!(waiting.ended().code, Some(0));
+    auth_code(&sandbox, &tenant, &["--silent", "--resource", "storage"]).token();
+}
+
+#[test]
+fn a_network_that_is_down_brings_no_browser() {
+    let (tenant, sandbox) = (Tenant::start(), counted(Sandbox::with_cache()));
+    signed_in(&sandbox, &tenant, &[]);
+    tenant.next_for("/token", Misbehaviour::CutBeforeAnswer);
+    auth_code(&sandbox, &tenant, &["--resource", "arm"]).refused(5);
+    let refusal = |error: &str, codes: &[u32]| Misbehaviour::Refusal {
+        status: 400,
+        error: error.to_owned(),
+        codes: codes.to_vec(),
+        description: "No.".to_owned(),
+        extra: Map::new(),
+    };
+    tenant.next_for("/token", refusal("invalid_grant", &[53003]));
+    auth_code(&sandbox, &tenant, &["--resource", "arm"]).refused(3).says("AADSTS53003");
+    assert!(opened(&sandbox).is_empty());
+}
+
+#[test]
+fn fifty_shells_open_one_browser() {
+    let (tenant, sandbox) = (Tenant::start(), counted(Sandbox::with_cache()));
+    let resources = ["graph", "arm", "keyvault", "sql", "storage"];
+    let shells: Vec<Waiting> = (0..50)
+        .map(|number| {
+            let more = ["--client-id", contoso::AZURE_CLI.client_id, "--resource", resources[number % 5]];
+            Waiting::start(sandbox.command(arguments("auth-code", &tenant, &more)))
+        })
+        .collect();
+    let url = wait_for_browser(&sandbox, 1);
+    // All of them have begun by then, or find the tokens.
+    std::thread::sleep(Duration::from_millis(500));
+    tenant.browser().sign_in(&url, contoso::USER, contoso::USER_PASSWORD);
+    for shell in shells {
+        let ran = shell.ended();
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+    }
+    assert_eq!(opened(&sandbox).len(), 1);
+    assert_eq!(tenant.token_requests().len(), 5, "one for each resource");
+}
+
+#[test]
+fn whoever_waited_for_a_sign_in_hears_how_it_ended() {
+    let (tenant, sandbox) = (Tenant::start(), counted(Sandbox::with_cache()));
+    tenant.allow_idle();
+    let shells: Vec<Waiting> = (0..5).map(|_| Waiting::start(sandbox.command(arguments("auth-code", &tenant, &[])))).collect();
+    let url = wait_for_browser(&sandbox, 1);
+    std::thread::sleep(Duration::from_millis(300));
+    let mut browser = tenant.browser();
+    let page = browser.open(&url);
+    browser.submit(&page, &[], "Cancel");
+    for shell in shells {
+        shell.ended().refused(6).says("cancelled or declined");
+    }
+    assert_eq!(opened(&sandbox).len(), 1);
+    // Whoever comes later is asked anew.
+    let waiting = Waiting::start(sandbox.command(arguments("auth-code", &tenant, &[])));
+    tenant.browser().sign_in(&wait_for_browser(&sandbox, 2), contoso::USER, contoso::USER_PASSWORD);
+    assert_eq!(waiting.ended().code, Some(0));
+}
+
+#[test]
+fn another_person_than_the_one_that_was_named_is_not_handed_out() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    let more = ["--no-browser", "--username", contoso::OTHER_USER];
+    let mut waiting = Waiting::start(sandbox.command(arguments("auth-code", &tenant, &more)));
+    tenant.browser().sign_in(&waiting.url(), contoso::USER, contoso::USER_PASSWORD);
+    waiting.ended().refused(6).says(contoso::USER).says(contoso::OTHER_USER).says("--prompt select_account");
+    auth_code(&sandbox, &tenant, &["--silent", "--username", contoso::USER]).token();
+}
+
+#[test]
+fn without_a_cache_a_sign_in_serves_one_command() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    signed_in(&sandbox, &tenant, &[]);
+    auth_code(&sandbox, &tenant, &["--silent"]).refused(4).says("--cache none");
+}
