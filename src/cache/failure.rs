@@ -37,7 +37,6 @@ enum Answer {
 /// What is to be kept of an error, for some time at least; nothing of those that are our own or this command's alone.
 pub(crate) fn of(error: &Error, request: &str, now: SystemTime, least: Duration) -> Option<Failure> {
     let (answer, holds) = match error {
-        // For who was waiting: whoever begins anew wants to be asked anew.
         Error::Cancelled(cancelled) => (Answer::Cancelled(cancelled.clone()), Duration::ZERO),
         Error::Refused(refused) => (Answer::Refused(refused.clone()), REFUSAL),
         Error::Unavailable(busy) => (Answer::Unavailable(busy.clone()), busy.retry_after.unwrap_or_default().min(LONGEST)),
@@ -90,6 +89,11 @@ impl Failure {
                 Error::Unavailable(busy)
             }
         })
+    }
+
+    /// The same, for nobody but those who were waiting when it came.
+    pub(crate) fn for_who_waited(self) -> Failure {
+        Failure { until: self.at, ..self }
     }
 
     /// How long ago it was.

@@ -37,6 +37,10 @@ pub(super) fn meant(store: &Store, plan: &Plan, context: &Context<'_>) -> Meant 
     if let Some(wanted) = &plan.username {
         people.retain(|person| person.username.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(&wanted.value)));
     }
+    // Who has signed in to others of a family may be anybody, as long as somebody has signed in to the app itself.
+    if people.len() > 1 && people.iter().any(has_own) {
+        people.retain(has_own);
+    }
     let client = foreign(&plan.client_id);
     match people.len() {
         1 => people.pop().map_or_else(|| Meant::Nobody(UsageError::default()), |person| Meant::One(Box::new(person))),
@@ -52,6 +56,11 @@ pub(super) fn meant(store: &Store, plan: &Plan, context: &Context<'_>) -> Meant 
             Meant::Several(people, error.fix("say who is meant with --username NAME"))
         }
     }
+}
+
+/// Whether a person has signed in to the app itself, and not only to others of a family that it may be in.
+pub(super) fn has_own(person: &SignIn) -> bool {
+    !person.id_tokens.is_empty() || person.refresh_tokens.iter().any(|token| token.is_own)
 }
 
 /// The person with that id, as the cache knows now.

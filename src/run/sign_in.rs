@@ -83,6 +83,8 @@ fn obtain(plan: &Plan, delivery: &Delivery<'_>, way: Way<'_>, context: &Context<
     let (known, nobody) = match people::meant(store, plan, context) {
         Meant::One(person) => (Some(*person), None),
         Meant::Nobody(error) => (None, Some(error)),
+        // None of them has signed in to this app, so it is no question which of them is meant.
+        Meant::Several(people, _) if !context.common.silent && !people.iter().any(people::has_own) => (None, None),
         Meant::Several(people, error) => (chosen(people, error, context)?, None),
     };
     let account = known.map(|person| Account::new(plan, person, store, delivery, context));
@@ -173,8 +175,9 @@ impl SigningIn<'_> {
         let ended = at_work(&flight, self.now(known, why.as_ref(), patience)).await;
         if let Err(error) = &ended {
             let request = if matches!(error, Error::Cancelled(_)) { EVERY } else { &fingerprint };
+            // Whoever begins anew has mended something, and wants to be asked anew.
             if let Some(failure) = failure::of(error, request, SystemTime::now(), Duration::ZERO) {
-                self.store.remember(&name, Some(&failure));
+                self.store.remember(&name, Some(&failure.for_who_waited()));
             }
         }
         drop(flight);

@@ -88,6 +88,6 @@ def same_fields(msals, ours, own_value=frozenset(), only_msal=frozenset(), only_
     return ", ".join(sorted(own))
 
 
-def same_headers(msals, ours, own_value=OWN_VALUE):
+def same_headers(msals, ours, own_value=OWN_VALUE, only_msal=ONLY_MSAL):
     theirs, own = ({name: value for name, value in headers.items() if name not in TRANSPORT} for _, headers, _ in (msals, ours))
-    return same_fields(theirs.items(), own.items(), own_value, ONLY_MSAL, ONLY_US)
+    return same_fields(theirs.items(), own.items(), own_value, only_msal, ONLY_US)

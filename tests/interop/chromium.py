@@ -15,6 +15,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.parse
@@ -52,32 +53,35 @@ CHROMIUM = """
 @contextlib.contextmanager
 def tenant():
     """A local tenant in the foreground, which seats nobody at a browser; gives the environment that leads to it."""
-    with tempfile.TemporaryFile("w+") as said:
-        # With a command it would sign somebody in by itself, and this program is such a command.
-        process = subprocess.Popen([os.environ["LOCAL_TENANT"]], stdin=subprocess.DEVNULL, stderr=said)
+    with tempfile.TemporaryDirectory(prefix="tenant-") as folder:
+        said = pathlib.Path(folder, "said")
+        with said.open("w") as stderr:
+            process = subprocess.Popen([os.environ["LOCAL_TENANT"]], stdin=subprocess.DEVNULL, stderr=stderr)
         try:
-            exports = until("the tenant", lambda: re.findall(r"^export (.*LOCAL_TENANT_REFRESH_TOKEN=.*)$", text(said), re.M))
-            lines = re.findall(r"^export (.*)$", text(said), re.M)
-            expect(exports and process.poll() is None, "the tenant does not run")
-            yield os.environ | dict(word.split("=", 1) for line in lines for word in shlex.split(line))
+            found(said, r"^export LOCAL_TENANT_REFRESH_TOKEN=.*\n", process)
+            exports = re.findall(r"^export (.*)$", said.read_text(), re.M)
+            # Other proxies lead elsewhere, to another tenant for instance.
+            kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+            yield kept | dict(word.split("=", 1) for line in exports for word in shlex.split(line))
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(PATIENCE)
 
 
-def text(file):
-    file.seek(0)
-    return file.read()
+def found(file, pattern, process):
+    """What a process that runs has said of that form, once it has."""
+    return until(f"{file.name} {pattern}", lambda: re.findall(pattern, file.read_text(), re.M), process)[0]
 
 
-def until(what, found):
+def until(what, look, process=None):
     """What there is to be found, once it is there."""
     end = time.monotonic() + PATIENCE
     while True:
-        result = found()
+        is_over = process is not None and process.poll() is not None
+        result = look()
         if result:
             return result
-        expect(time.monotonic() < end, f"{what}: not there after {PATIENCE} seconds")
+        expect(not is_over and time.monotonic() < end, f"{what}: not there {'at the end' if is_over else 'in time'}")
         time.sleep(0.05)
 
 
@@ -94,7 +98,7 @@ class Desk:
             subprocess.run(["certutil", "-d", f"sql:{database}", *arguments], check=True, timeout=PATIENCE)
         # The process group is the browser's own: who starts it sees to that.
         chromium = shlex.join([*CHROMIUM, f"--user-data-dir={profile}", f"--proxy-server={environment['HTTPS_PROXY']}"])
-        browser.write_text(f"#!/bin/sh\necho $$ \"$1\" >>{self.opened}\nexec env HOME={folder} {chromium} \"$1\"\n")
+        browser.write_text(f"#!/bin/sh\necho $$ \"$1\" >>{self.opened}\nexec env HOME={folder} TMPDIR={folder} {chromium} \"$1\"\n")
         browser.chmod(0o700)
         self.port_file = profile / "DevToolsActivePort"
         kept = {name: value for name, value in environment.items() if name not in ("ENTRA_TOKEN_CACHE", "AZURE_CLIENT_SECRET")}
@@ -119,7 +123,11 @@ class Desk:
 
     def address(self):
         """The address of the sign-in page that the program printed."""
-        return until("the address", lambda: re.findall(r"^(https://\S+)\n", self.said("stderr"), re.M))[0]
+        return found(self.folder / "stderr", r"^(https://\S+)\n", self.running)
+
+    def device_code(self):
+        """The code that the program printed."""
+        return found(self.folder / "stderr", r"^([A-Z0-9]{9})\n", self.running)
 
     def visit(self, url):
         """Opens a page by hand."""
@@ -314,7 +322,7 @@ def device(desk):
     """The code is typed in somewhere else."""
     desk.start("device-code")
     page = desk.address()
-    code = until("the code", lambda: re.findall(r"^([A-Z0-9]{9})\n", desk.said("stderr"), re.M))[0]
+    code = desk.device_code()
     expect(desk.opens() == 0, "a browser was opened")
     desk.visit(page)
     desk.page("Enter code")
@@ -332,7 +340,7 @@ def device(desk):
 def declined_device(desk):
     desk.start("device-code")
     page = desk.address()
-    code = until("the code", lambda: re.findall(r"^([A-Z0-9]{9})\n", desk.said("stderr"), re.M))[0]
+    code = desk.device_code()
     desk.visit(f"{page}?otc={code}")
     desk.page("Enter code")
     desk.send("Next")
@@ -343,6 +351,9 @@ def declined_device(desk):
 
 
 def main():
+    missing = [name for name in ("chromium", "chromedriver", "certutil") if not shutil.which(name)]
+    if missing:
+        sys.exit(f"not installed: {', '.join(missing)}")
     with tenant() as environment:
 
         def at_desk(action):

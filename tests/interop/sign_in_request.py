@@ -27,6 +27,8 @@ VERIFIED = {"code_verifier", "redirect_uri"}
 ROUTED = {"X-AnchorMailbox"}
 # MSAL names a device's code by an older name too; we name the scopes again, as with every other grant.
 OLDER, REPEATED = {"code"}, {"scope"}
+# MSAL does not say there that it reads JSON, nor how it is used.
+UNSAID = {"own_value": OWN_VALUE | {"accept"}, "only_msal": set()}
 
 # Notes the address, and answers as the page does that sends itself on.
 BROWSER = """#!{python}
@@ -117,7 +119,7 @@ run(
     code_headers=lambda: same_headers(msals, ours),
     device_path=lambda: same_path(msals_device[0], our_device[0]),
     device_fields=lambda: fields(msals_device[0], our_device[0]),
-    device_headers=lambda: same_headers(msals_device[0], our_device[0], OWN_VALUE | {"accept"}),
+    device_headers=lambda: same_headers(msals_device[0], our_device[0], **UNSAID),
     poll_path=lambda: same_path(msals_device[1], our_device[1]),
     poll_fields=lambda: fields(msals_device[1], our_device[1], only_msal=OLDER, only_us=REPEATED),
     poll_headers=lambda: same_headers(msals_device[1], our_device[1]),

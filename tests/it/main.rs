@@ -17,6 +17,8 @@ mod client_creds;
 #[cfg(unix)]
 mod device_code;
 mod input;
+#[cfg(unix)]
+mod listener;
 mod output;
 mod process;
 mod proxy;

@@ -61,7 +61,7 @@ fn of_several_accounts_the_one_that_is_named_is_used() {
     let by_environment = auth_code(&sandbox, &tenant, &["--silent"]);
     assert_eq!(by_environment.code, Some(4));
     let mut command = sandbox.command(arguments("auth-code", &tenant, &["--silent"]));
-    assert!(command.env("AZURE_USERNAME", contoso::USER).status().unwrap().success());
+    assert!(command.env("AZURE_USERNAME", contoso::USER).output().unwrap().status.success());
 }
 
 #[cfg(target_os = "linux")]
@@ -116,6 +116,25 @@ fn what_a_person_can_lift_brings_the_browser_unless_it_is_forbidden() {
     assert_eq!(page.status(), 200);
     assert_eq!(waiting.ended().code, Some(0));
     auth_code(&sandbox, &tenant, &["--silent", "--resource", "storage"]).token();
+}
+
+#[test]
+fn who_has_signed_in_to_others_of_a_family_is_not_taken_for_the_one_who_is_meant() {
+    let (tenant, sandbox) = (Tenant::start(), counted(Sandbox::with_cache()));
+    let cli = ["--client-id", contoso::AZURE_CLI.client_id];
+    signed_in(&sandbox, &tenant, &cli);
+    let more = [&cli[..], &["--no-browser", "--username", contoso::OTHER_USER]].concat();
+    let mut waiting = Waiting::start(sandbox.command(arguments("auth-code", &tenant, &more)));
+    tenant.browser().sign_in(&waiting.url(), contoso::OTHER_USER, contoso::OTHER_USER_PASSWORD);
+    waiting.ended();
+    // Another of the family may use both, so it is a question; an app that nobody has signed in to asks in the browser.
+    let powershell = ["--client-id", contoso::AZURE_POWERSHELL.client_id, "--silent"];
+    auth_code(&sandbox, &tenant, &powershell).refused(4).says("2 people have signed in");
+    auth_code(&sandbox, &tenant, &[&powershell[..], &["--username", contoso::USER]].concat()).token();
+    let waiting = Waiting::start(sandbox.command(arguments("auth-code", &tenant, &[])));
+    tenant.browser().sign_in(&wait_for_browser(&sandbox, 1), contoso::USER, contoso::USER_PASSWORD);
+    assert_eq!(waiting.ended().code, Some(0));
+    auth_code(&sandbox, &tenant, &["--silent"]).token();
 }
 
 #[test]
