@@ -149,7 +149,7 @@ const CACHE_HELP: &str = "Where tokens are kept: a file that MSAL can share, or 
 const OUTPUT_HELP: &str = "\
 Form of the result:
   token            the access token
-  json             one object with the token, its lifetime, scope and app
+  json             one object with all tokens, lifetime, scope, app and account
   header           Authorization: Bearer TOKEN, for curl -H @-
   curl             header = \"Authorization: Bearer TOKEN\", for curl -K -
   env              export ACCESS_TOKEN='TOKEN', for eval in a shell
@@ -282,6 +282,12 @@ fn command(begins_with_options: bool) -> Command {
         .subcommand_required(true)
         .disable_help_subcommand(true)
         .subcommand(
+            Command::new("client-creds")
+                .about("Get a token for the app itself, with its client secret")
+                .after_help(EXAMPLES)
+                .defer(|command| with_common(ClientCreds::augment_args(command))),
+        )
+        .subcommand(
             Command::new("auth-code")
                 .about("Have a person sign in with the browser, once")
                 .after_help(AUTH_CODE_EXAMPLES)
@@ -292,12 +298,6 @@ fn command(begins_with_options: bool) -> Command {
                 .about("Have a person sign in on another device, once")
                 .after_help(DEVICE_CODE_EXAMPLES)
                 .defer(|command| with_common(DeviceCode::augment_args(command))),
-        )
-        .subcommand(
-            Command::new("client-creds")
-                .about("Get a token for the app itself, with its client secret")
-                .after_help(EXAMPLES)
-                .defer(|command| with_common(ClientCreds::augment_args(command))),
         )
         .subcommand(
             Command::new("refresh")

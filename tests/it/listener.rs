@@ -25,7 +25,9 @@ fn post(port: u16, host: &str, form: &str) -> String {
     let length = form.len();
     call(
         port,
-        &format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"),
+        &format!(
+            "POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
+        ),
     )
 }
 
