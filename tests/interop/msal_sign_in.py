@@ -31,7 +31,8 @@ PATIENCE = 120
 
 # Python waits for a browser that it is not told to leave alone, and this one waits for the answer of whoever opened it.
 BROWSER = os.environ["BROWSER"]
-os.environ["BROWSER"] = f"{shlex.quote(BROWSER)} %s &"
+QUIETLY = f"exec {shlex.quote(BROWSER)} \"$0\" >/dev/null"
+os.environ["BROWSER"] = f"sh -c {shlex.quote(QUIETLY)} %s &"
 
 
 class Counting(requests.Session):
