@@ -17,6 +17,8 @@ const TOKENS: &str = ".json";
 const LOCK: &str = ".lock";
 /// Ending of the files that remember failures.
 const FAILURE: &str = ".failure";
+/// Ending of the files that say which accounts a client has.
+const PEOPLE: &str = ".people";
 
 /// A credential, told from others by its digest.
 #[derive(Clone, Debug)]
@@ -61,6 +63,27 @@ impl Partition {
     pub(crate) fn is_of_client_of(&self, other: &Partition) -> bool {
         let client = "user-".len() + 16;
         self.0.get(..client).is_some_and(|prefix| other.0.starts_with(prefix)) && self.is_of_person()
+    }
+
+    /// What is of a client, and of no account of it in particular: `user-` and the digest of host and client.
+    pub(crate) fn of_all_people(&self) -> Option<Partition> {
+        let client = self.0.get(.."user-".len() + 16).filter(|_| self.is_of_person())?;
+        Some(Partition(client.to_owned()))
+    }
+
+    /// The file that says which accounts a client has.
+    pub(crate) fn people(&self) -> String {
+        format!("{}{PEOPLE}", self.0)
+    }
+
+    /// The part of an account's name that is its own.
+    pub(crate) fn account(&self) -> &str {
+        self.0.get("user-".len() + 16..).unwrap_or_default()
+    }
+
+    /// The account of a client by that part of its name.
+    pub(crate) fn with_account(&self, account: &str) -> Option<Partition> {
+        Partition::of_file(&format!("{}{account}{TOKENS}", self.0))
     }
 
     /// Whether it is an account's.

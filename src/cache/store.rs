@@ -262,6 +262,40 @@ impl Store {
         }
     }
 
+    /// The accounts that have signed in to a client (`all`), so that they are found however many others there are; `None` where there
+    /// is no list of them.
+    ///
+    /// # Errors
+    ///
+    /// Where the list cannot be read.
+    pub(crate) fn people(&self, all: &Partition) -> Result<Option<Vec<Partition>>, Trouble> {
+        let Place::Folder { path, .. } = &self.place else { return Ok(None) };
+        let Some(folder) = in_place(path, Folder::open(path, self.keeping()))? else { return Ok(Some(Vec::new())) };
+        let list = in_place(&path.join(all.people()), folder.read(&all.people(), LIMIT))?;
+        let text = list.as_deref().and_then(|list| std::str::from_utf8(list).ok());
+        Ok(text.map(|text| text.lines().filter_map(|account| all.with_account(account)).collect()))
+    }
+
+    /// Puts an account into its client's list; the list's own lock (that of `all`) is held.
+    ///
+    /// # Errors
+    ///
+    /// Where the list cannot be written.
+    pub(crate) fn add_person(&self, all: &Partition, person: &Partition) -> Result<(), Trouble> {
+        let Place::Folder { path, .. } = &self.place else { return Ok(()) };
+        let mut people = match self.people(all)? {
+            Some(people) => people,
+            None => self.partitions()?.into_iter().filter(|known| known.is_of_client_of(all)).collect(),
+        };
+        if people.contains(person) {
+            return Ok(());
+        }
+        people.push(person.clone());
+        let list: String = people.iter().map(|person| format!("{}\n", person.account())).collect();
+        let folder = in_place(path, Folder::create(path, self.keeping()))?;
+        in_place(&path.join(all.people()), folder.replace(all.people(), list.as_bytes()))
+    }
+
     /// Files that hold what nobody can read: caches that are broken, and those that were moved aside.
     pub(crate) fn unreadable(&self) -> Vec<PathBuf> {
         let Ok(partitions) = self.partitions() else { return Vec::new() };

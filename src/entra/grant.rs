@@ -53,7 +53,11 @@ impl TokenRequest<'_> {
     fn body(&self) -> Zeroizing<Vec<u8>> {
         // Large enough for any secret: growing would leave copies behind.
         let mut form = url::form_urlencoded::Serializer::new(String::with_capacity(8192));
-        form.append_pair("client_id", self.client_id).append_pair("scope", &self.scopes.to_string());
+        form.append_pair("client_id", self.client_id);
+        // A device code has the scopes that it was asked for with (RFC 8628 section 3.4).
+        if !matches!(self.grant, Grant::DeviceCode(_)) {
+            form.append_pair("scope", &self.scopes.to_string());
+        }
         match self.auth {
             ClientAuth::Public => {}
             ClientAuth::Secret(secret) => drop(form.append_pair("client_secret", secret.expose())),
@@ -171,7 +175,7 @@ mod tests {
         assert!(body(grant, &secret).starts_with(&format!("{start}&client_secret=s&grant_type=authorization_code")));
         assert_eq!(
             body(Grant::DeviceCode(&code), &ClientAuth::Public),
-            format!("{start}&grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&device_code=0.A%26c&client_info=1")
+            "client_id=app&grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&device_code=0.A%26c&client_info=1"
         );
     }
 

@@ -346,6 +346,13 @@ impl Cached<'_> {
         let needs_lock = !is_locked && !self.store.is_shared();
         let _lock = if needs_lock { Some(flight(self.store, self.partition, deadline).await?) } else { None };
         let (folder, name) = self.store.to_change(self.partition)?;
+        // A name in the list that has no tokens does no harm, and tokens that are in no list would not be found.
+        if let Some(all) = self.partition.of_all_people()
+            && !self.store.people(&all)?.is_some_and(|people| people.contains(self.partition))
+        {
+            let _lock = flight(self.store, &all, deadline).await?;
+            self.store.add_person(&all, self.partition)?;
+        }
         let writing = writing(self.store, self.partition, (&folder, &name), deadline).await?;
         let changed = writing.change(|document| {
             let now = SystemTime::now();

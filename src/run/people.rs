@@ -4,7 +4,7 @@ use super::context::Context;
 use crate::cache::partition::Partition;
 use crate::cache::place::Place;
 use crate::cache::sign_in::{self, SignIn};
-use crate::cache::store::{self, Store};
+use crate::cache::store::{self, Store, Trouble};
 use crate::cli::plan::Plan;
 use crate::error::{Error, UsageError};
 use crate::redact::foreign;
@@ -84,24 +84,45 @@ fn place(store: &Store) -> String {
     }
 }
 
-/// Everybody who has signed in.
+/// Everybody who has signed in: to the app itself, and where nobody has, to others of a family that it may be in.
 fn sign_ins(store: &Store, plan: &Plan, context: &Context<'_>) -> Vec<SignIn> {
     if matches!(store.place(), Place::Off | Place::Homeless) {
         return Vec::new();
     }
-    let mut found: Vec<SignIn> = Vec::new();
-    let partitions = store.partitions().unwrap_or_else(|trouble| {
+    let looked_for = own(store, plan).and_then(|own| {
+        let found = within(&own, store, plan, context);
+        if found.is_empty() { others(store, plan).map(|others| within(&others, store, plan, context)) } else { Ok(found) }
+    });
+    looked_for.unwrap_or_else(|trouble| {
         context.terminal.warn(&format!("the cache cannot be read: {trouble}"));
         Vec::new()
-    });
-    // Sign-ins to others of the client's family are looked for where it has none of its own.
-    let own = Partition::of_person(&plan.authority, &plan.client_id, "");
-    let (of_client, others): (Vec<_>, Vec<_>) = partitions.iter().partition(|partition| partition.is_of_client_of(&own));
-    let of_others = others.into_iter().filter(|partition| store.is_shared() || partition.is_of_person());
-    let looked_at = if of_client.is_empty() { of_others.collect() } else { of_client };
-    for partition in looked_at {
+    })
+}
+
+/// Where people's sign-ins to the app itself are.
+fn own(store: &Store, plan: &Plan) -> Result<Vec<Partition>, Trouble> {
+    let of_client = Partition::of_person(&plan.authority, &plan.client_id, "");
+    if let Some(people) = of_client.of_all_people().map_or(Ok(None), |all| store.people(&all))? {
+        return Ok(people);
+    }
+    let all = store.partitions()?.into_iter();
+    Ok(all.filter(|partition| store.is_shared() || partition.is_of_client_of(&of_client)).collect())
+}
+
+/// Where those to others are.
+fn others(store: &Store, plan: &Plan) -> Result<Vec<Partition>, Trouble> {
+    let of_client = Partition::of_person(&plan.authority, &plan.client_id, "");
+    let all = store.partitions()?.into_iter();
+    // All that is in a file that is shared has been looked at.
+    Ok(all.filter(|partition| partition.is_of_person() && !partition.is_of_client_of(&of_client)).collect())
+}
+
+/// Who has signed in, as these files say.
+fn within(partitions: &[Partition], store: &Store, plan: &Plan, context: &Context<'_>) -> Vec<SignIn> {
+    let mut found: Vec<SignIn> = Vec::new();
+    for partition in partitions {
         let found_there = store.read(partition).map_err(|trouble| trouble.why().to_owned()).and_then(|bytes| {
-            let bytes = bytes.unwrap_or_default();
+            let Some(bytes) = bytes else { return Ok(Vec::new()) };
             let text = store::text(&bytes).map_err(|broken| broken.to_string())?;
             sign_in::sign_ins(text, plan.authority.host(), &plan.client_id).map_err(|broken| broken.to_string())
         });

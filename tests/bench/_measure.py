@@ -15,6 +15,7 @@ TARGET = (ROOT / os.environ.get("CARGO_TARGET_DIR", "target")).resolve()
 BINARY = TARGET / "release" / "entra-token"
 LOCAL_TENANT = TARGET / "debug/examples/local_tenant"
 PYTHON = pathlib.Path(os.environ.get("PYTHON") or TARGET / "interop/bin/python")
+SYSTEM_BUNDLE = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
 
 TENANT = "0587a79d-1516-432b-a35d-2869f97b9033"
 CLIENT = "6cce9505-8214-40ba-b75a-b49e21fbb586"
@@ -46,6 +47,14 @@ def tenant(*options):
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield json.loads(process.stdout.readline())
         process.stdin.close()
+
+
+def authorities(folder):
+    """The system's authorities and the tenant's own, in a file."""
+    file = folder / "authorities.pem"
+    own = pathlib.Path(os.environ["LOCAL_TENANT_CA"]).read_bytes()
+    file.write_bytes((SYSTEM_BUNDLE.read_bytes() if SYSTEM_BUNDLE.exists() else b"") + own)
+    return file
 
 
 def run(command, environment):

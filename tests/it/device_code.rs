@@ -47,7 +47,7 @@ fn a_person_signs_in_on_another_device() {
     assert!(!ran.stderr.contains('\r') && !ran.stderr.contains('\u{1b}'), "no countdown where nobody watches: {}", ran.stderr);
     let asked = tenant.token_requests();
     let names: Vec<String> = asked[0].form().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["client_id", "scope", "grant_type", "device_code", "client_info"]);
+    assert_eq!(names, ["client_id", "grant_type", "device_code", "client_info"]);
     let again = sandbox.run(arguments("auth-code", &tenant, &["--silent", "-o", "json"])).json();
     assert_eq!((&again["source"], &again["access_token"]), (&json!("cache"), &tokens["access_token"]));
 }
