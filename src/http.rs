@@ -84,8 +84,22 @@ pub(crate) enum Repeat {
     Freely,
     /// Never, whatever comes of it: who asks knows when to ask again.
     Never,
-    /// Once. What it carries may be used up by an answer that was lost on the way.
+    /// Where the server says that it has not looked at it, or has never seen it: what it carries may be used up.
+    Unprocessed,
+    /// Where it has never left this machine: what it carries is taken once.
     Unsent,
+}
+
+impl Repeat {
+    /// Whether a request that was answered with this status may be sent again.
+    fn allows(self, status: u16) -> bool {
+        match self {
+            Repeat::Freely => true,
+            // Too many requests; the service is unavailable (RFC 6585 section 4, RFC 9110 section 15.6.4).
+            Repeat::Unprocessed => matches!(status, 429 | 503),
+            Repeat::Never | Repeat::Unsent => false,
+        }
+    }
 }
 
 /// What a single attempt came to.
@@ -130,9 +144,9 @@ impl Http {
             let attempt = self.within_deadline(&host, self.attempt(request, &host)).await?;
             let asked = match &attempt {
                 _ if repeat == Repeat::Never => None,
-                Attempt::Answered(answer) if !answer.is_busy() => None,
+                Attempt::Answered(answer) if !answer.is_busy() || !repeat.allows(answer.status) => None,
                 Attempt::Answered(answer) => Some(answer.retry_after),
-                Attempt::Lost(transport) if repeat == Repeat::Unsent && transport.kind == TransportKind::Lost => None,
+                Attempt::Lost(transport) if repeat != Repeat::Freely && transport.kind == TransportKind::Lost => None,
                 Attempt::Lost(_) => Some(None),
             };
             // A server that says "now" to everybody gets everybody at once.

@@ -28,9 +28,8 @@
 //!
 //! # Which way imports run
 //!
-//! One way, and CI holds it. `run` may use everything. `flow` uses `entra`, `http`, `loopback`, `browser`,
-//! `terminal`, `crypto`, `env`, `error` and never `cli`.
-//! `cli`, `output` and `hint` use only `entra`, `env`, `secret`, `redact`, `error` and `exit` (`output` also `hint`, which
+//! One way, and CI holds it. `run` may use everything. `flow` uses `entra`, `http`, `request`, `loopback`, `browser`,
+//! `terminal`, `crypto`, `env`, `error`, `redact` and `secret`, and never `cli`. `cli`, `output` and `hint` use only `entra`, `env`, `secret`, `redact`, `error` and `exit` (`output` also `hint`, which
 //! `error` and `exit` ask what a refusal means, and `cache` and `folder`); they do not know `http`. `cache` uses `entra`,
 //! `crypto`, `env`, `error`, `folder`, `redact` and `secret`. `http`, `trust`, `crypto`, `process`, `folder`, `loopback`,
 //! `browser` and `terminal` know nothing of Entra. `entra` uses only `secret`, `redact` and `request`. Nothing imports `run`.

@@ -4,8 +4,10 @@
 
 use std::cell::RefCell;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use clap::builder::styling::{AnsiColor, Style};
+use zeroize::Zeroizing;
 
 use crate::redact::{Masks, printable};
 use crate::secret::Secret;
@@ -127,7 +129,12 @@ pub(crate) fn ask_secret(question: &str) -> io::Result<Secret> {
     // A question that cannot be shown can still be answered.
     let _ = write!(error, "{}: ", printable(question)).and_then(|()| error.flush());
     drop(error);
-    rpassword::read_password().map(Secret::new)
+    OPEN.store(QUESTION, Ordering::Relaxed);
+    let answer = rpassword::read_password().map(Secret::new);
+    if answer.is_ok() {
+        OPEN.store(NOTHING, Ordering::Relaxed);
+    }
+    answer
 }
 
 /// Asks for a line, which is shown as it is typed; `None` where there is none any more. Blocks until there is an answer.
@@ -137,13 +144,16 @@ pub(crate) fn ask_secret(question: &str) -> io::Result<Secret> {
 /// Those of standard input.
 pub(crate) fn ask_line(question: &str) -> io::Result<Option<Secret>> {
     /// More than any address has.
-    const LONGEST: u64 = 64 << 10;
+    const LONGEST: usize = 64 << 10;
     if can_ask() {
         let mut error = io::stderr().lock();
         let _ = write!(error, "{}: ", printable(question)).and_then(|()| error.flush());
+        OPEN.store(QUESTION, Ordering::Relaxed);
     }
-    let mut line = Vec::with_capacity(8 << 10);
-    io::stdin().lock().take(LONGEST).read_until(b'\n', &mut line)?;
+    // Large enough for any address: growing would leave copies behind.
+    let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
+    io::stdin().lock().take(LONGEST as u64).read_until(b'\n', &mut line)?;
+    OPEN.store(NOTHING, Ordering::Relaxed);
     let line = String::from_utf8_lossy(&line).into_owned();
     Ok(Some(line).filter(|line| !line.is_empty()).map(Secret::new))
 }
@@ -155,11 +165,6 @@ pub(crate) fn ask_line(question: &str) -> io::Result<Option<Secret>> {
 /// Those of standard input.
 pub(crate) async fn ask(question: &'static str) -> io::Result<Option<Secret>> {
     tokio::task::spawn_blocking(move || ask_line(question)).await.map_err(io::Error::other)?
-}
-
-/// Ends the line of a question that got no answer.
-pub(crate) fn end_line() {
-    line("");
 }
 
 /// The terminal's settings, put back when dropped: whoever waits for an answer without echo may be ended before it comes.
@@ -237,15 +242,30 @@ impl log::Log for Trace {
     fn flush(&self) {}
 }
 
+/// The line that the cursor is in, where it is not empty: a question that waits for its answer, or a countdown.
+static OPEN: AtomicU8 = AtomicU8::new(NOTHING);
+const NOTHING: u8 = 0;
+const QUESTION: u8 = 1;
+const COUNTDOWN: u8 = 2;
+
 /// One line on standard error. When nobody can be told, there is nobody to tell that.
 fn line(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let before = match OPEN.swap(NOTHING, Ordering::Relaxed) {
+        QUESTION => "\n",
+        COUNTDOWN => ERASE,
+        _ => "",
+    };
+    let _ = writeln!(io::stderr().lock(), "{before}{text}");
 }
 
-/// Writes over the line that the cursor is in (ECMA-48: carriage return, erase in line).
+/// Empties the line that the cursor is in (ECMA-48: carriage return, erase in line).
+const ERASE: &str = "\r\u{1b}[K";
+
+/// Writes over that line.
 fn overwrite(text: &str) {
+    OPEN.store(if text.is_empty() { NOTHING } else { COUNTDOWN }, Ordering::Relaxed);
     let mut error = io::stderr().lock();
-    let _ = write!(error, "\r\u{1b}[K{text}").and_then(|()| error.flush());
+    let _ = write!(error, "{ERASE}{text}").and_then(|()| error.flush());
 }
 
 /// Reports a bug by its place in the source: the message of a panic may hold what was being worked on, a secret included.

@@ -30,6 +30,11 @@ impl Credential {
         Credential(crypto::digest(["secret", secret.expose()]))
     }
 
+    /// How something is asked for, where the answer depends on it.
+    pub(crate) fn circumstances(words: &[&str]) -> Credential {
+        Credential(crypto::digest(["circumstances"].into_iter().chain(words.iter().copied())))
+    }
+
     /// What a program writes, by the program: it may take seconds or ask a person, and is not run for a token that is cached.
     pub(crate) fn program(words: &[String]) -> Credential {
         Credential(crypto::digest(["program"].into_iter().chain(words.iter().map(String::as_str))))
@@ -45,18 +50,15 @@ impl Partition {
 
     /// The tokens that a client has for an account, of whatever tenant.
     pub(crate) fn of_person(authority: &Authority, client_id: &str, home_account_id: &str) -> Partition {
-        let host = Cloud::of_login_host(authority.host()).map_or_else(
-            || if authority.has_tenants() { authority.origin().to_owned() } else { authority.address().to_string() },
-            |cloud| cloud.login_host().to_owned(),
-        );
-        let (client, account) = (crypto::digest([&host, client_id]), crypto::digest([home_account_id]));
+        let (client, account) = (crypto::digest([&canonical_host(authority), client_id]), crypto::digest([home_account_id]));
         Partition(format!("user-{}{}", &client[..16], &account[..16]))
     }
 
     /// A sign-in to a client, by the name of who is to sign in where that is known: what one person at a time is asked for.
     pub(crate) fn of_sign_in(authority: &Authority, client_id: &str, username: Option<&str>) -> Partition {
         let username = username.unwrap_or_default().to_lowercase();
-        Partition::of_person(authority, client_id, &format!("sign-in {username}"))
+        let digest = crypto::digest(["sign-in", &canonical_host(authority), client_id, &username]);
+        Partition(format!("sign-{}", &digest[..32]))
     }
 
     /// Whether it may be an account's of the same client at the same host as another partition.
@@ -136,7 +138,7 @@ impl Partition {
     pub(crate) fn is_cleared(name: &str) -> bool {
         let name = name.strip_prefix('.').unwrap_or(name);
         let ours = |kind: &str| name.strip_prefix(kind).is_some_and(|rest| rest.as_bytes().first().is_some_and(u8::is_ascii_hexdigit));
-        ["app-", "user-", "in-"].into_iter().any(ours) && !name.ends_with(LOCK)
+        ["app-", "user-", "in-", "sign-"].into_iter().any(ours) && !name.ends_with(LOCK)
     }
 }
 
@@ -151,6 +153,15 @@ pub(crate) fn fingerprint(partition: &Partition, authority: &Authority, scopes: 
 /// Hash of the claims that a token is asked for with, as it is kept beside the token.
 pub(crate) fn claims_hash(claims: &str) -> String {
     crypto::digest(["claims", claims])
+}
+
+/// Where people sign in, with one name for the hosts of a cloud.
+fn canonical_host(authority: &Authority) -> String {
+    match Cloud::of_login_host(authority.host()) {
+        Some(cloud) => cloud.login_host().to_owned(),
+        None if authority.has_tenants() => authority.origin().to_owned(),
+        None => authority.address().to_string(),
+    }
 }
 
 /// The authority's address, with one name for the hosts of a cloud.

@@ -327,6 +327,7 @@ mod tests {
                 id_token: Some(Secret::new("idt".to_owned())),
                 family: Some("1".to_owned()),
                 person: Some(Person {
+                    is_certain: true,
                     home_account_id: "uid.utid".to_owned(),
                     local_account_id: Some("oid".to_owned()),
                     username: Some("a@b.c".to_owned()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches, Subcommand, ValueEnum};
 
-use super::flags::{Browser, Client, Person, SignedIn, text};
+use super::flags::{Browser, Client, Person, RefreshToken, text};
 use super::layer::Layer;
 
 /// A command line, parsed.
@@ -86,7 +86,7 @@ pub(crate) struct Refresh {
     #[command(flatten)]
     client: Client,
     #[command(flatten)]
-    signed_in: SignedIn,
+    refresh_token: RefreshToken,
     #[command(flatten)]
     person: Person,
     #[command(flatten)]
@@ -389,7 +389,7 @@ fn timeout(text: &str) -> Result<Duration, String> {
 impl Refresh {
     /// The flags as one of the places where settings come from.
     pub(crate) fn layer(&self) -> Layer {
-        self.signed_in.within(self.person.within(self.client.layer()))
+        self.refresh_token.within(self.person.within(self.client.layer()))
     }
 }
 

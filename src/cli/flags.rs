@@ -42,7 +42,7 @@ pub(crate) struct Client {
 /// What a sign-in left behind.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Person")]
-pub(crate) struct SignedIn {
+pub(crate) struct RefreshToken {
     /// File that holds a refresh token, or - for standard input; without one the cache is to have it
     #[arg(long, value_name = "PATH")]
     refresh_token_file: Option<PathBuf>,
@@ -108,7 +108,7 @@ impl Client {
     }
 }
 
-impl SignedIn {
+impl RefreshToken {
     /// A place's settings, with these.
     pub(crate) fn within(&self, layer: Layer) -> Layer {
         let token = self.refresh_token_file.clone().map(SecretSource::file);

@@ -36,8 +36,12 @@ pub(crate) struct Plan {
     pub(crate) secret: Option<Given<SecretSource>>,
     /// Where a person's refresh token is; `None` where the cache is to have one.
     pub(crate) refresh_token: Option<Given<SecretSource>>,
-    /// The person meant, by the name to sign in with.
+    /// Who is to have signed in, by the name to sign in with.
     pub(crate) username: Option<Given<String>>,
+    /// Whose tokens are looked for: `username`, else who is expected at the sign-in page.
+    pub(crate) account: Option<Given<String>>,
+    /// Whether the command line asks for the sign-in page, whatever is cached (`--prompt`).
+    pub(crate) insists: bool,
     /// What the sign-in page is told.
     pub(crate) hints: Hints,
     /// Where the platform sends the answer of a sign-in.
@@ -109,7 +113,9 @@ pub(crate) fn plan(subject: Subject, flags: &Layer, file: &Layer, environment: &
         claims: claims.map(|given| given.value.clone()),
         secret: credential,
         refresh_token,
+        account: username.clone().or_else(|| layers.iter().find_map(|layer| layer.login_hint.clone())),
         username,
+        insists: flags.prompt.as_ref().is_some_and(|prompt| prompt.value != "none"),
         hints,
         redirect,
         origins,

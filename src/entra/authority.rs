@@ -156,6 +156,16 @@ impl Authority {
         self
     }
 
+    /// Whether accounts of a tenant can sign in: personal ones are told from those of organizations, where the authority does that.
+    pub(crate) fn admits(&self, home_tenant: &str) -> bool {
+        let is_personal = home_tenant.eq_ignore_ascii_case(PERSONAL_ACCOUNTS);
+        match self.tenant().map(str::to_ascii_lowercase).as_deref() {
+            Some("consumers" | PERSONAL_ACCOUNTS) => is_personal,
+            Some("organizations") => !is_personal,
+            _ => true,
+        }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
@@ -258,9 +268,16 @@ pub(crate) fn is_tenant(text: &str) -> bool {
     text.bytes().all(allowed) && text.bytes().any(|byte| byte.is_ascii_alphanumeric()) && text.len() <= 253
 }
 
+/// The tenant of personal accounts.
+const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
+/// Whether a tenant is named by its id.
+pub(crate) fn is_tenant_id(tenant: &str) -> bool {
+    uuid::Uuid::try_parse(tenant).is_ok()
+}
+
 /// Whether a tenant stands for many (`common`, `organizations`) or for personal accounts (`consumers`, also by its id).
 pub(crate) fn is_shared_tenant(tenant: &str) -> bool {
-    const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
     ["common", "organizations", "consumers", PERSONAL_ACCOUNTS].iter().any(|shared| tenant.eq_ignore_ascii_case(shared))
 }
 

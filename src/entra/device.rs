@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use super::address::is_loopback;
+use super::address::{is_loopback, is_sendable};
 use super::refusal::{self, Refusal};
 use super::reply::Reply;
 use super::token::{self, ReplyError, TokenSet};
@@ -68,6 +68,9 @@ fn read(reply: &Reply) -> Result<DeviceCode, String> {
     let page = Url::parse(&body.verification_uri).map_err(|_| "its verification_uri is not a URL".to_owned())?;
     if page.scheme() != "https" && !(page.scheme() == "http" && is_loopback(&page)) || !page.username().is_empty() {
         return Err("its verification_uri is not https".to_owned());
+    }
+    if !is_sendable(&page) || page.fragment().is_some() {
+        return Err("its verification_uri is no address of a page".to_owned());
     }
     let time = |seconds: Option<f64>| seconds.filter(|seconds| *seconds > 0.0).map(|seconds| seconds.min(LONGEST_LIFETIME.as_secs_f64()));
     Ok(DeviceCode {
@@ -152,6 +155,11 @@ mod tests {
             (json!({"interval": 1e300, "expires_in": 1e300}), plain(86_400, 86_400)),
             (json!({"verification_uri": "http://microsoft.com/devicelogin"}), Err("its verification_uri is not https".to_owned())),
             (json!({"verification_uri": "javascript:x"}), Err("its verification_uri is not https".to_owned())),
+            (json!({"verification_uri": "https://x/##vso[task]"}), Err("its verification_uri is no address of a page".to_owned())),
+            (
+                json!({"verification_uri": format!("https://x/{}", "a".repeat(5_000))}),
+                Err("its verification_uri is no address of a page".to_owned()),
+            ),
             (json!({"verification_uri": "page"}), Err("its verification_uri is not a URL".to_owned())),
             (json!({"error": "unauthorized_client"}), Err("unauthorized_client".to_owned())),
         ] {

@@ -10,6 +10,8 @@ use zeroize::Zeroizing;
 pub(crate) struct Person {
     /// Object and home tenant (`uid.utid`); the subject where the platform has no such thing, as with AD FS.
     pub(crate) home_account_id: String,
+    /// Whether the platform itself said who that is (`client_info`), and not the ID token's subject.
+    pub(crate) is_certain: bool,
     /// The person's id in the tenant that was asked (`oid`, else `sub`).
     pub(crate) local_account_id: Option<String>,
     /// The name to sign in with.
@@ -33,6 +35,8 @@ struct IdToken {
     tid: Option<String>,
     preferred_username: Option<String>,
     upn: Option<String>,
+    email: Option<String>,
+    emails: Option<Vec<String>>,
     name: Option<String>,
 }
 
@@ -41,13 +45,16 @@ struct IdToken {
 pub(crate) fn person(client_info: Option<&str>, id_token: Option<&str>) -> Option<Person> {
     let info: Option<ClientInfo> = client_info.and_then(decoded);
     let token: Option<IdToken> = id_token.and_then(claims);
+    let is_certain = info.is_some();
     let subject = token.as_ref().and_then(|token| token.sub.clone());
     let home_account_id = info.map(|info| format!("{}.{}", info.uid, info.utid)).or(subject)?;
     let token = token.unwrap_or_default();
     Some(Person {
         home_account_id,
+        is_certain,
         local_account_id: token.oid.or(token.sub),
-        username: token.preferred_username.or(token.upn),
+        // Azure AD B2C has no such name, and one address or more.
+        username: token.preferred_username.or(token.upn).or(token.email).or_else(|| token.emails.into_iter().flatten().next()),
         name: token.name,
         tenant: token.tid,
     })
@@ -77,6 +84,7 @@ mod tests {
         let token =
             format!("h.{}.s", encoded(r#"{"sub":"s","oid":"o","tid":"t2","preferred_username":"a@b.c","upn":"x","name":"Ädel","exp":1}"#));
         let expected = Person {
+            is_certain: true,
             home_account_id: "u.t".to_owned(),
             local_account_id: Some("o".to_owned()),
             username: Some("a@b.c".to_owned()),

@@ -42,12 +42,19 @@ impl Redirect {
                 _ => Ok(Redirect::Elsewhere(text.to_owned())),
             };
         }
+        // Of the addresses of this machine these are listened on.
+        if !matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) {
+            return Err("names an address of this machine that nobody listens on; localhost is the usual one");
+        }
         if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
             return Err("has more than a host, a port and a path");
         }
         // The parser drops a port that is the usual one, and a path that is missing is not the same as an empty one.
         let (before, rest) = text.split_once("://").ok_or("is not a URL")?;
         let (host_and_port, after) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        if !after.is_empty() && after != url.path() {
+            return Err("has a path that browsers write in another way");
+        }
         let (host, port) = match host_and_port.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
             _ => (host_and_port, None),

@@ -124,53 +124,52 @@ async fn poll(
     wait: Wait,
     terminal: &Terminal,
 ) -> Result<TokenSet, Error> {
+    let mut pause = interval;
     // A connection that is lost passes, within the code's life; each loss in a row doubles the wait.
     let mut losses = 0_u32;
     loop {
-        let pause = interval * 2_u32.pow(losses.min(4));
         if !pass(pause, wait, terminal).await {
             return Err(wait.over());
         }
-        let asked = tokio::time::timeout(POLL, exchange.send(request, Repeat::Never)).await;
-        let reply = match asked {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(error)) => {
-                match after_failure(error, interval)? {
-                    Some(longer) => interval = longer,
-                    None => losses += 1,
-                }
-                continue;
-            }
-            Err(_) => {
-                log::info!("no answer within {}", seconds(POLL));
-                losses += 1;
-                continue;
-            }
+        let polled = match tokio::time::timeout(POLL.min(wait.left()), exchange.send(request, Repeat::Never)).await {
+            Ok(Ok(reply)) => Polled::Said(device::after_poll(&reply, interval).map_err(|error| exchange.failed(error, &reply, endpoint))?),
+            Ok(Err(error)) => after_failure(error, interval)?,
+            Err(_) => Polled::Lost,
         };
-        losses = 0;
-        match device::after_poll(&reply, interval).map_err(|error| exchange.failed(error, &reply, endpoint))? {
-            Poll::Done(tokens) => return Ok(*tokens),
-            Poll::Wait(next) => interval = next,
-            Poll::Declined => return Err(Error::Cancelled(Cancelled::Declined)),
-            Poll::Expired => return Err(Error::Cancelled(Cancelled::CodeExpired)),
-        }
+        losses = if matches!(polled, Polled::Lost) { losses.saturating_add(1) } else { 0 };
+        pause = match polled {
+            Polled::Said(Poll::Done(tokens)) => return Ok(*tokens),
+            Polled::Said(Poll::Declined) => return Err(Error::Cancelled(Cancelled::Declined)),
+            Polled::Said(Poll::Expired) => return Err(Error::Cancelled(Cancelled::CodeExpired)),
+            Polled::Said(Poll::Wait(next)) => {
+                interval = next;
+                next
+            }
+            Polled::Busy(asked) => asked.map_or(interval, |asked| asked.max(interval)),
+            Polled::Lost => interval.saturating_mul(2_u32.pow(losses.min(4))),
+        };
     }
 }
 
-/// What a poll that was not answered properly means: another one, after a new interval where the platform wants that, or the end.
-fn after_failure(error: Error, interval: Duration) -> Result<Option<Duration>, Error> {
+/// What a poll came to.
+enum Polled {
+    /// The platform answered it.
+    Said(Poll),
+    /// The platform has no time for it now, and may want to be left alone for so long.
+    Busy(Option<Duration>),
+    /// Nothing came.
+    Lost,
+}
+
+/// What a poll that was not answered properly means, unless it is the end.
+fn after_failure(error: Error, interval: Duration) -> Result<Polled, Error> {
     match error {
         Error::Unavailable(busy) => {
             let Unavailable { retry_after, refusal, .. } = *busy;
-            let asked = match refusal.and_then(|refusal| device::after_refusal(&refusal, interval)) {
-                Some(Poll::Wait(next)) => Some(next),
-                Some(Poll::Declined) => return Err(Error::Cancelled(Cancelled::Declined)),
-                Some(Poll::Expired) => return Err(Error::Cancelled(Cancelled::CodeExpired)),
-                Some(Poll::Done(_)) | None => None,
-            };
-            Ok(asked.or(retry_after.map(|wait| wait.max(interval))))
+            let said = refusal.and_then(|refusal| device::after_refusal(&refusal, interval));
+            Ok(said.map_or(Polled::Busy(retry_after), Polled::Said))
         }
-        Error::Transport(transport) if transport.kind.may_pass() => Ok(None),
+        Error::Transport(transport) if transport.kind.may_pass() => Ok(Polled::Lost),
         other => Err(other),
     }
 }

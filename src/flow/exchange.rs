@@ -92,7 +92,8 @@ impl<'a> Exchange<'a> {
     pub(super) fn check_id_token(&self, tokens: &TokenSet, nonce: Option<&str>, endpoints: &Endpoints<'_>) -> Result<(), Error> {
         let Some(token) = &tokens.id_token else { return Ok(()) };
         let issuer = endpoints.discovered.as_ref().map(Discovered::issuer);
-        let (client_id, authority, now) = (self.client_id, self.authority, SystemTime::now());
+        let (client_id, authority) = (self.client_id, self.authority);
+        let now = (self.exchanged != Exchanged::RefreshToken).then(SystemTime::now);
         let expected = Expected { client_id, authority, issuer, nonce, now };
         id_token::check(token, &expected).map_err(|what| self.unreadable(&self.authority.address(), &what))
     }

@@ -29,7 +29,7 @@ pub(crate) async fn acquire(client: &Client, refresh_token: &Secret, http: &Http
         claims: client.claims.as_deref(),
         caller: exchange.caller,
     };
-    let tokens = exchange.tokens(&endpoint, &request.to_http(), Repeat::Unsent).await?;
+    let tokens = exchange.tokens(&endpoint, &request.to_http(), Repeat::Unprocessed).await?;
     exchange.check_id_token(&tokens, None, &endpoints)?;
     Ok(tokens)
 }

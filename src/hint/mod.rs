@@ -72,11 +72,18 @@ pub(crate) fn who(refusal: &Refusal) -> Who {
 /// Who can lift a refusal of what was asked for: a refresh token that is not taken any more is got anew by signing in.
 pub(crate) fn who_can_lift(refused: &Refused) -> Who {
     match who(&refused.refusal) {
+        Who::TenantAdmin if refused.exchanged == Exchanged::RefreshToken && is_of_another_tenant(&refused.refusal) => Who::SignIn,
         Who::Caller | Who::AppOwner if refused.exchanged == Exchanged::RefreshToken && refused.refusal.error == "invalid_grant" => {
             Who::SignIn
         }
         who => who,
     }
+}
+
+/// Whether an account was refused because it is not one of the tenant's: another one may be.
+pub(crate) fn is_of_another_tenant(refusal: &Refusal) -> bool {
+    const CODES: [u32; 4] = [50_020, 51_004, 90_072, 500_213];
+    refusal.codes.iter().any(|code| CODES.contains(code))
 }
 
 /// The advice for an error.
@@ -92,6 +99,7 @@ pub(crate) fn advice(error: &Error) -> Advice {
         Error::TimedOut { .. } => fix("try again, or allow more time with --timeout SECONDS"),
         Error::Transport(transport) => of_transport(transport),
         Error::Unavailable(unavailable) => of_unavailable(unavailable),
+        Error::Unreadable(unreadable) if unreadable.what.contains("this machine's clock") => fix("set this machine's clock, and try again"),
         Error::Unreadable(unreadable) => Advice {
             why: Some("what answered may be a proxy, a sign-in page of the network, or not an Entra authority at all".to_owned()),
             fix: Some(format!("check that {} is the host you mean and what stands between; -vv shows the exchange", unreadable.host)),
@@ -154,7 +162,12 @@ fn of_refusal(refused: &Refused) -> Advice {
         if explanation.why.contains("description") || explanation.fix.contains("description") {
             why = format!("{why}: {}", foreign(refusal.words()));
         }
-        return Advice { why: Some(why), fix: Some(fill(explanation.fix)) };
+        // The page was told not to ask.
+        let fix = match explanation.code {
+            50_058 if refused.exchanged == Exchanged::Browser => "leave --prompt none out, so that the page may ask".to_owned(),
+            _ => fill(explanation.fix),
+        };
+        return Advice { why: Some(why), fix: Some(fix) };
     }
     let fix = match who_can_lift(refused) {
         Who::SignIn => "sign in to this app once, with entra-token auth-code or entra-token device-code",

@@ -6,7 +6,8 @@ use super::people::{self, SIGN_IN};
 use super::secrets::Proof;
 use crate::cache::lookup::{Look, Wanted};
 use crate::cache::partition::{self, Credential, Partition};
-use crate::cache::sign_in::{RefreshToken, SignIn};
+use crate::cache::place::Place;
+use crate::cache::signed_in::{RefreshToken, SignedIn};
 use crate::cache::store::Store;
 use crate::cli::input::Limit;
 use crate::cli::plan::Plan;
@@ -25,7 +26,7 @@ use crate::secret::Secret;
 /// A request for the tokens of an account.
 pub(super) struct Account<'a> {
     plan: Plan,
-    person: SignIn,
+    person: SignedIn,
     partition: Partition,
     store: &'a Store,
     delivery: &'a Delivery<'a>,
@@ -33,15 +34,21 @@ pub(super) struct Account<'a> {
 }
 
 impl<'a> Account<'a> {
-    pub(super) fn new(plan: &Plan, person: SignIn, store: &'a Store, delivery: &'a Delivery<'a>, context: &'a Context<'a>) -> Account<'a> {
+    pub(super) fn new(
+        plan: &Plan,
+        person: SignedIn,
+        store: &'a Store,
+        delivery: &'a Delivery<'a>,
+        context: &'a Context<'a>,
+    ) -> Account<'a> {
         log::info!("account {} (from the cache)", people::name(&person));
         let plan = Plan { authority: at_home(&plan.authority, &person.home_account_id), ..plan.clone() };
         let partition = Partition::of_person(&plan.authority, &plan.client_id, &person.home_account_id);
         Account { plan, person, partition, store, delivery, context }
     }
 
-    pub(super) fn person(&self) -> &SignIn {
-        &self.person
+    pub(super) fn into_person(self) -> SignedIn {
+        self.person
     }
 
     /// What is cached.
@@ -79,7 +86,7 @@ impl<'a> Account<'a> {
             let now = people::with_id(self.store, plan, home_account_id, self.context);
             let tokens = now.map_or_else(Vec::new, |person| person.refresh_tokens);
             let secrets: Vec<&Secret> = tokens.iter().map(|token| &token.secret).collect();
-            let (client, http) = connected(plan, proof, &secrets, &Context { limit, ..*self.context }).await?;
+            let (client, http) = connected(plan, proof, &secrets, &self.context.within(limit)).await?;
             redeem(&client, &tokens, &http, home_account_id).await
         };
         let (tokens, source) = self.cached().acquire(look, &fingerprint, ask).await?;
@@ -94,12 +101,14 @@ impl<'a> Account<'a> {
 }
 
 /// Tokens, with what is known of the account where an answer does not tell.
-fn with_known(tokens: TokenSet, person: &SignIn, authority: &Authority) -> TokenSet {
-    let SignIn { home_account_id, username, name, id_tokens, refresh_tokens } = person.clone();
+fn with_known(tokens: TokenSet, person: &SignedIn, authority: &Authority) -> TokenSet {
+    let SignedIn { home_account_id, username, name, id_tokens, refresh_tokens } = person.clone();
     let known = Person { home_account_id, username, name, ..Person::default() };
     let refresh_token = refresh_tokens.into_iter().find(|token| token.is_own).map(|token| token.secret);
+    // By a domain the tenant's id is not known; where there is one token, it is the one.
+    let is_only = id_tokens.len() == 1 && !authority.tenant().is_some_and(authority::is_tenant_id);
     let realm = authority.realm().unwrap_or_default();
-    let id_token = id_tokens.into_iter().find(|(of, _)| of.eq_ignore_ascii_case(realm)).map(|(_, token)| token);
+    let id_token = id_tokens.into_iter().find(|(of, _)| is_only || of.eq_ignore_ascii_case(realm)).map(|(_, token)| token);
     TokenSet {
         person: tokens.person.or(Some(known)),
         refresh_token: tokens.refresh_token.or(refresh_token),
@@ -145,6 +154,12 @@ pub(super) async fn keep(plan: &Plan, tokens: &TokenSet, store: &Store, delivery
     let home = Plan { authority: at_home(&plan.authority, &person.home_account_id), ..plan.clone() };
     let partition = Partition::of_person(&home.authority, &home.client_id, &person.home_account_id);
     cached(&home, store, &partition, &person.home_account_id, delivery, context).keep_given(tokens).await
+}
+
+/// Whether it is news to the caller that a sign-in is kept nowhere: who switched the cache off knows, and a cache that cannot be
+/// written has been spoken of.
+pub(super) fn is_kept_nowhere(tokens: &TokenSet, store: &Store) -> bool {
+    tokens.person.is_none() && *store.place() != Place::Off || *store.place() == Place::Homeless
 }
 
 /// A result, as it is given out.
@@ -198,7 +213,7 @@ async fn redeem(client: &Client, tokens: &[RefreshToken], http: &Http, home_acco
     let mut first: Option<Error> = None;
     for token in tokens {
         match refresh::acquire(client, &token.secret, http).await {
-            Ok(tokens) => return check_person(tokens, home_account_id, client.authority.host()),
+            Ok(tokens) => return of_person(tokens, home_account_id, client.authority.host()),
             Err(Error::Refused(refusal)) if refusal.refusal.error == "invalid_grant" => {
                 let is_foreign = !token.is_own && refusal.refusal.suberror.as_deref() == Some("client_mismatch");
                 let error = if is_foreign { nobody(client) } else { Error::Refused(refusal) };
@@ -216,14 +231,25 @@ fn nobody(client: &Client) -> Error {
     Error::Interaction(UsageError::new(what).fix(SIGN_IN))
 }
 
-/// A refresh token gets tokens for the one who signed in, and for nobody else.
-fn check_person(tokens: TokenSet, home_account_id: &str, host: &str) -> Result<TokenSet, Error> {
-    match &tokens.person {
-        Some(person) if person.home_account_id != home_account_id => Err(Error::Unreadable(Box::new(Unreadable {
+/// A refresh token gets tokens for the one who signed in, and for nobody else. Where the platform does not say who that is, the ID
+/// token's subject is not known by the same name.
+fn of_person(tokens: TokenSet, home_account_id: &str, host: &str) -> Result<TokenSet, Error> {
+    let is_another = |person: &Person| match home_account_id.split_once('.') {
+        Some((uid, home)) if !person.is_certain => {
+            let is_home = person.tenant.as_deref().is_some_and(|tenant| tenant.eq_ignore_ascii_case(home));
+            is_home && person.local_account_id.as_deref().is_some_and(|id| !id.eq_ignore_ascii_case(uid))
+        }
+        _ => person.home_account_id != home_account_id,
+    };
+    match tokens.person {
+        Some(person) if is_another(&person) => Err(Error::Unreadable(Box::new(Unreadable {
             host: host.to_owned(),
             what: "its tokens are another person's".to_owned(),
             correlation_id: None,
         }))),
-        _ => Ok(tokens),
+        person => {
+            let person = person.map(|person| Person { home_account_id: home_account_id.to_owned(), ..person });
+            Ok(TokenSet { person, ..tokens })
+        }
     }
 }

@@ -126,6 +126,9 @@ impl Cached<'_> {
                 return Ok((ask(self.limit).await?, self.source));
             }
         };
+        if self.needs_lock {
+            self.check_writable()?;
+        }
         // What may use up a refresh token is not called off.
         let limit = if aging.is_some() && !self.needs_lock { self.limit_of_renewal() } else { self.limit };
         let asked = at_work(&flight, ask(limit)).await;
@@ -311,6 +314,9 @@ impl Cached<'_> {
             true => Some(flight(self.store, &self.flight(), deadline).await.map_err(|trouble| locked_out(&trouble.to_string()))?),
             false => None,
         };
+        if self.needs_lock {
+            self.check_writable()?;
+        }
         let tokens = match &lock {
             Some(flight) => at_work(flight, ask(self.limit)).await?,
             None => ask(self.limit).await?,
@@ -366,6 +372,15 @@ impl Cached<'_> {
         }
         log::info!("cache: stored in {}", self.place());
         Ok(())
+    }
+
+    /// Whether what comes of a refresh token could be kept: it may take the place of the one that is used up.
+    fn check_writable(&self) -> Result<(), Error> {
+        let writable = self
+            .store
+            .to_change(self.partition)
+            .and_then(|(folder, name)| folder.try_out(&name).map_err(|error| self.store.trouble(self.partition, &error.to_string())));
+        writable.map_err(|trouble| locked_out(&trouble.to_string()))
     }
 
     fn place(&self) -> String {

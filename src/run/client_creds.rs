@@ -35,7 +35,7 @@ fn obtain(plan: &Plan, delivery: &Delivery<'_>, context: &Context<'_>) -> Result
     };
     // A person takes the time that it takes; the network's begins now.
     let limit = if plan.secret.is_some() { context.limit } else { Limit::from_now(context.common.timeout()) };
-    let context = &Context { limit, ..*context };
+    let context = &context.within(limit);
     let store = store(plan, context);
     let partition = Partition::of_app(&plan.authority, &plan.client_id, &proof.credential(), plan.claims.as_deref());
     let claims_hash = plan.claims.as_deref().map(partition::claims_hash);
@@ -82,7 +82,7 @@ fn obtain(plan: &Plan, delivery: &Delivery<'_>, context: &Context<'_>) -> Result
         }
         let ask = async |limit: Limit| {
             let secret = proof.secret(&plan.authority, limit).await?;
-            let http = Context { limit, ..*context }.http([&secret])?;
+            let http = context.within(limit).http([&secret])?;
             client_creds::acquire(&app(plan, secret), &http).await
         };
         cached.acquire(look, &fingerprint, ask).await

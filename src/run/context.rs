@@ -45,6 +45,17 @@ pub(super) struct Delivery<'a> {
 }
 
 impl<'a> Context<'a> {
+    /// The same with another limit.
+    pub(super) fn within(&self, limit: Limit) -> Context<'a> {
+        Context { limit, ..*self }
+    }
+
+    /// How long the network has after a person has been waited for: the whole command's limit where one was given, and else as
+    /// long as if the command began now.
+    pub(super) fn after_person(&self) -> Context<'a> {
+        if self.common.given_timeout().is_some() { *self } else { self.within(Limit::from_now(self.common.timeout())) }
+    }
+
     /// Resolves the settings, and where the result goes: what is wrong is noticed before anything is sent.
     pub(super) fn prepare(
         &self,

@@ -3,7 +3,7 @@
 use super::context::Context;
 use crate::cache::partition::Partition;
 use crate::cache::place::Place;
-use crate::cache::sign_in::{self, SignIn};
+use crate::cache::signed_in::{self, SignedIn};
 use crate::cache::store::{self, Store, Trouble};
 use crate::cli::plan::Plan;
 use crate::error::{Error, UsageError};
@@ -14,16 +14,16 @@ pub(super) const SIGN_IN: &str = "sign in with entra-token auth-code (in a brows
 
 /// The person who is meant.
 pub(super) enum Meant {
-    One(Box<SignIn>),
+    One(Box<SignedIn>),
     /// Nobody has signed in, or not the one who was named.
     Nobody(UsageError),
     /// Which of them, nobody said.
-    Several(Vec<SignIn>, UsageError),
+    Several(Vec<SignedIn>, UsageError),
 }
 
 impl Meant {
     /// The only one, or the error that says why there is none.
-    pub(super) fn only(self) -> Result<SignIn, Error> {
+    pub(super) fn only(self) -> Result<SignedIn, Error> {
         match self {
             Meant::One(person) => Ok(*person),
             Meant::Nobody(error) | Meant::Several(_, error) => Err(Error::Interaction(error)),
@@ -34,7 +34,8 @@ impl Meant {
 /// Looks for the person who is meant: the one that was named, or the only one.
 pub(super) fn meant(store: &Store, plan: &Plan, context: &Context<'_>) -> Meant {
     let mut people = sign_ins(store, plan, context);
-    if let Some(wanted) = &plan.username {
+    people.retain(|person| person.home_account_id.split_once('.').is_none_or(|(_, home)| plan.authority.admits(home)));
+    if let Some(wanted) = &plan.account {
         people.retain(|person| person.username.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(&wanted.value)));
     }
     // Who has signed in to others of a family may be anybody, as long as somebody has signed in to the app itself.
@@ -42,34 +43,32 @@ pub(super) fn meant(store: &Store, plan: &Plan, context: &Context<'_>) -> Meant 
         people.retain(has_own);
     }
     let client = foreign(&plan.client_id);
-    match people.len() {
-        1 => people.pop().map_or_else(|| Meant::Nobody(UsageError::default()), |person| Meant::One(Box::new(person))),
-        0 => {
-            let who =
-                plan.username.as_ref().map_or_else(|| "nobody".to_owned(), |name| format!("{} (from {})", foreign(&name.value), name.from));
-            let has = if plan.username.is_some() { "has not" } else { "has" };
-            Meant::Nobody(UsageError::new(format!("{who} {has} signed in to app {client}, {}", place(store))).fix(SIGN_IN))
-        }
-        several => {
-            let names: Vec<String> = people.iter().map(name).collect();
-            let error = UsageError::new(format!("{several} people have signed in to app {client}: {}", names.join(", ")));
-            Meant::Several(people, error.fix("say who is meant with --username NAME"))
-        }
+    if people.len() > 1 {
+        let names: Vec<String> = people.iter().map(name).collect();
+        let to = if people.iter().any(has_own) { "" } else { "others of a family that may share sign-ins with " };
+        let error = UsageError::new(format!("{} people have signed in to {to}app {client}: {}", people.len(), names.join(", ")));
+        return Meant::Several(people, error.fix("say who is meant with --username NAME"));
     }
+    if let Some(person) = people.pop() {
+        return Meant::One(Box::new(person));
+    }
+    let who = plan.account.as_ref().map_or_else(|| "nobody".to_owned(), |name| format!("{} (from {})", foreign(&name.value), name.from));
+    let has = if plan.account.is_some() { "has not" } else { "has" };
+    Meant::Nobody(UsageError::new(format!("{who} {has} signed in to app {client}, {}", place(store))).fix(SIGN_IN))
 }
 
 /// Whether a person has signed in to the app itself, and not only to others of a family that it may be in.
-pub(super) fn has_own(person: &SignIn) -> bool {
+pub(super) fn has_own(person: &SignedIn) -> bool {
     !person.id_tokens.is_empty() || person.refresh_tokens.iter().any(|token| token.is_own)
 }
 
 /// The person with that id, as the cache knows now.
-pub(super) fn with_id(store: &Store, plan: &Plan, home_account_id: &str, context: &Context<'_>) -> Option<SignIn> {
+pub(super) fn with_id(store: &Store, plan: &Plan, home_account_id: &str, context: &Context<'_>) -> Option<SignedIn> {
     sign_ins(store, plan, context).into_iter().find(|person| person.home_account_id == home_account_id)
 }
 
 /// How a person is called.
-pub(super) fn name(person: &SignIn) -> String {
+pub(super) fn name(person: &SignedIn) -> String {
     foreign(person.username.as_deref().unwrap_or(&person.home_account_id))
 }
 
@@ -85,7 +84,7 @@ fn place(store: &Store) -> String {
 }
 
 /// Everybody who has signed in: to the app itself, and where nobody has, to others of a family that it may be in.
-fn sign_ins(store: &Store, plan: &Plan, context: &Context<'_>) -> Vec<SignIn> {
+fn sign_ins(store: &Store, plan: &Plan, context: &Context<'_>) -> Vec<SignedIn> {
     if matches!(store.place(), Place::Off | Place::Homeless) {
         return Vec::new();
     }
@@ -118,13 +117,13 @@ fn others(store: &Store, plan: &Plan) -> Result<Vec<Partition>, Trouble> {
 }
 
 /// Who has signed in, as these files say.
-fn within(partitions: &[Partition], store: &Store, plan: &Plan, context: &Context<'_>) -> Vec<SignIn> {
-    let mut found: Vec<SignIn> = Vec::new();
+fn within(partitions: &[Partition], store: &Store, plan: &Plan, context: &Context<'_>) -> Vec<SignedIn> {
+    let mut found: Vec<SignedIn> = Vec::new();
     for partition in partitions {
         let found_there = store.read(partition).map_err(|trouble| trouble.why().to_owned()).and_then(|bytes| {
             let Some(bytes) = bytes else { return Ok(Vec::new()) };
             let text = store::text(&bytes).map_err(|broken| broken.to_string())?;
-            sign_in::sign_ins(text, plan.authority.host(), &plan.client_id).map_err(|broken| broken.to_string())
+            signed_in::people(text, plan.authority.host(), &plan.client_id).map_err(|broken| broken.to_string())
         });
         match found_there {
             Err(why) => {
@@ -138,7 +137,7 @@ fn within(partitions: &[Partition], store: &Store, plan: &Plan, context: &Contex
 }
 
 /// The same person may have signed in to several clients of a family.
-fn add(found: &mut Vec<SignIn>, person: SignIn) {
+fn add(found: &mut Vec<SignedIn>, person: SignedIn) {
     match found.iter_mut().find(|known| known.home_account_id == person.home_account_id) {
         Some(known) => {
             known.refresh_tokens.extend(person.refresh_tokens);

@@ -39,9 +39,7 @@ fn by_given_token(plan: &Plan, store: &Store, delivery: &Delivery<'_>, context: 
         let (client, http) = account::connected(plan, proof.as_ref(), &[&token], context).await?;
         let tokens = refresh::acquire(&client, &token, &http).await?;
         let is_kept = account::keep(plan, &tokens, store, delivery, context).await;
-        // Who switched the cache off knows; a cache that cannot be written has been spoken of.
-        let is_surprise = tokens.person.is_none() && *store.place() != Place::Off || *store.place() == Place::Homeless;
-        if !is_kept && is_surprise && tokens.refresh_token.is_some() && !delivery.shows_everything() {
+        if !is_kept && account::is_kept_nowhere(&tokens, store) && tokens.refresh_token.is_some() && !delivery.shows_everything() {
             context.terminal.warn("the new refresh token is kept nowhere: -o json shows it, and a cache keeps it");
         }
         Ok(tokens)

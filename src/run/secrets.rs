@@ -60,9 +60,6 @@ fn asked(common: &Common) -> Result<Secret, Error> {
         }
     });
     drop(settings);
-    if !matches!(answer, Ok(Ok(_))) {
-        terminal::end_line();
-    }
     answer?.map_err(|error| match error.kind() {
         std::io::ErrorKind::Interrupted => Error::Interrupted(Signal::Interrupt),
         _ => UsageError::new(format!("no client secret could be asked for: {error}")).fix("give it with --secret-file PATH").into(),

@@ -8,13 +8,13 @@ use super::context::{Context, Delivery};
 use super::people::{self, Meant};
 use super::secrets::{self, Proof};
 use crate::cache::failure;
-use crate::cache::partition::{self, Partition};
+use crate::cache::partition::{self, Credential, Partition};
 use crate::cache::place::Place;
-use crate::cache::sign_in::SignIn;
+use crate::cache::signed_in::SignedIn;
 use crate::cache::store::{Flight, Store};
 use crate::cli::args::{AuthCode, DeviceCode};
 use crate::cli::flags::Browser;
-use crate::cli::input::Limit;
+use crate::cli::layer::SecretSource;
 use crate::cli::plan::{Plan, Subject};
 use crate::entra::redirect::Redirect;
 use crate::entra::token::TokenSet;
@@ -22,9 +22,11 @@ use crate::error::{Cancelled, Error, UsageError};
 use crate::exit;
 use crate::flow::patience::Patience;
 use crate::flow::{auth_code, device_code};
+use crate::hint;
 use crate::loopback::{BindError, Listener};
 use crate::output::format::{Issued, Source};
 use crate::process;
+use crate::redact::foreign;
 use crate::terminal;
 
 /// How a person signs in.
@@ -56,8 +58,12 @@ pub(super) fn device_code(command: &DeviceCode, context: &Context<'_>) -> Result
 /// What cannot work, whatever the cache has.
 fn check_browser(browser: &Browser, plan: &Plan, reads_parameters: bool, context: &Context<'_>) -> Result<(), UsageError> {
     if browser.manual {
-        if reads_parameters {
-            return Err(UsageError::new("--manual reads standard input, and so do the parameters").fix("give the parameters as a file"));
+        let secret = plan.secret.as_ref().filter(|secret| matches!(secret.value, SecretSource::StandardInput));
+        let other = secret.map(|secret| secret.from.to_string()).or_else(|| reads_parameters.then(|| "the parameters".to_owned()));
+        if let Some(other) = other {
+            return Err(
+                UsageError::new(format!("--manual reads standard input, and so does what {other} gives")).fix("give that as a file")
+            );
         }
         if context.common.no_input && terminal::can_ask() {
             return Err(UsageError::new("--manual asks on the terminal, and --no-input forbids that").fix("leave one of them out"));
@@ -65,11 +71,6 @@ fn check_browser(browser: &Browser, plan: &Plan, reads_parameters: bool, context
         return Ok(());
     }
     match (&plan.redirect, browser.port) {
-        (Redirect::Elsewhere(uri), _) => {
-            Err(UsageError::new(format!("the redirect URI {} leads to no port of this machine", crate::redact::foreign(uri)))
-                .why("the browser is to bring the answer to this command")
-                .fix("register http://localhost for the app and use that, or add --manual to paste the answer"))
-        }
         (Redirect::Here { port: Some(named), .. }, Some(port)) if *named != port => {
             Err(UsageError::new(format!("--port names port {port}, and the redirect URI port {named}")).fix("leave one of them out"))
         }
@@ -80,42 +81,43 @@ fn check_browser(browser: &Browser, plan: &Plan, reads_parameters: bool, context
 /// The tokens: silently where that is possible, else from a person.
 fn obtain(plan: &Plan, delivery: &Delivery<'_>, way: Way<'_>, context: &Context<'_>) -> Result<Issued, Error> {
     let store = &context.store();
-    let (known, nobody) = match people::meant(store, plan, context) {
-        Meant::One(person) => (Some(*person), None),
-        Meant::Nobody(error) => (None, Some(error)),
+    let is_silent = context.common.silent;
+    let meant = if plan.insists && !is_silent { Meant::Nobody(UsageError::default()) } else { people::meant(store, plan, context) };
+    let (person, context) = match meant {
+        Meant::One(person) => (Some(*person), *context),
+        Meant::Nobody(error) if is_silent => return Err(Error::Interaction(error)),
+        Meant::Nobody(_) => (None, *context),
         // None of them has signed in to this app, so it is no question which of them is meant.
-        Meant::Several(people, _) if !context.common.silent && !people.iter().any(people::has_own) => (None, None),
-        Meant::Several(people, error) => (chosen(people, error, context)?, None),
+        Meant::Several(people, _) if !is_silent && !people.iter().any(people::has_own) => (None, *context),
+        Meant::Several(people, error) => (chosen(people, error, context)?, context.after_person()),
     };
-    let account = known.map(|person| Account::new(plan, person, store, delivery, context));
+    let context = &context;
+    let account = person.map(|person| Account::new(plan, person, store, delivery, context));
     let look = account.as_ref().and_then(Account::look);
     if let Some(issued) = account.as_ref().and_then(|account| account.fresh(look.as_ref())) {
         return Ok(issued);
-    }
-    if let (Some(error), true) = (nobody, context.common.silent) {
-        return Err(Error::Interaction(error));
     }
     let proof = Proof::of_client(plan, context.limit)?;
     let sign_in = SigningIn { plan, proof: proof.as_ref(), delivery, way, store, context };
     process::within_runtime(async {
         let why = match &account {
             Some(account) => match account.renewed(look, proof.as_ref()).await {
-                Err(error) if is_liftable(&error) && !context.common.silent => Some(error),
+                Err(error) if !is_silent && is_liftable(&error) => Some(error),
                 ended => return ended,
             },
             None => None,
         };
-        sign_in.once(account.as_ref().map(Account::person), why).await
+        sign_in.once(Found { person: account.map(Account::into_person), why }).await
     })
 }
 
-/// Whether a person who signs in lifts an error.
+/// Whether a person who signs in lifts an error. One who signs in needs no cache that can be changed.
 fn is_liftable(error: &Error) -> bool {
-    exit::code(error) == exit::INTERACTION
+    exit::code(error) == exit::INTERACTION || matches!(error, Error::Cache(_))
 }
 
 /// Asks who of several is meant, where there is a person to ask; none is somebody else.
-fn chosen(mut people: Vec<SignIn>, error: UsageError, context: &Context<'_>) -> Result<Option<SignIn>, Error> {
+fn chosen(mut people: Vec<SignedIn>, error: UsageError, context: &Context<'_>) -> Result<Option<SignedIn>, Error> {
     if context.common.silent || context.common.no_input || !terminal::can_ask() || !terminal::shows_to_person() {
         return Err(Error::Interaction(error));
     }
@@ -145,6 +147,13 @@ fn chosen(mut people: Vec<SignIn>, error: UsageError, context: &Context<'_>) -> 
     Ok((number < people.len()).then(|| people.swap_remove(number)))
 }
 
+/// Who was found in the cache, and what that sign-in is not good for any more.
+#[derive(Default)]
+struct Found {
+    person: Option<SignedIn>,
+    why: Option<Error>,
+}
+
 /// A sign-in of one person for all the commands that want it.
 struct SigningIn<'a> {
     plan: &'a Plan,
@@ -159,29 +168,57 @@ struct SigningIn<'a> {
 const EVERY: &str = "every sign-in";
 
 impl SigningIn<'_> {
-    /// Has the person sign in, unless another command has had them do so meanwhile. `known` is who was found, and `why` what that
-    /// sign-in is not good for any more.
-    async fn once(&self, known: Option<&SignIn>, why: Option<Error>) -> Result<Issued, Error> {
+    /// Has the person sign in, unless another command has had them do so meanwhile.
+    async fn once(&self, found: Found) -> Result<Issued, Error> {
         let patience = self.patience();
-        let name =
-            Partition::of_sign_in(&self.plan.authority, &self.plan.client_id, self.plan.username.as_ref().map(|name| name.value.as_str()));
-        let fingerprint = partition::fingerprint(&name, &self.plan.authority, &self.plan.scopes, &[]);
-        let Some(flight) = self.turn(&name, &fingerprint, patience).await? else {
-            return self.now(known, why.as_ref(), patience).await;
-        };
-        if let Some(issued) = self.meanwhile(known).await? {
-            return Ok(issued);
-        }
-        let ended = at_work(&flight, self.now(known, why.as_ref(), patience)).await;
+        let name = Partition::of_sign_in(
+            &self.plan.authority,
+            &self.plan.client_id,
+            self.plan.account.as_ref().map(|account| account.value.as_str()),
+        );
+        let fingerprint = self.fingerprint(&name);
+        let Some(flight) = self.turn(&name, &fingerprint, patience).await? else { return Box::pin(self.now(&found, patience)).await };
+        let ended = at_work(&flight, async {
+            let found = match Box::pin(self.meanwhile(found)).await? {
+                Ok(issued) => return Ok(issued),
+                Err(found) => found,
+            };
+            Box::pin(self.now(&found, patience)).await
+        });
+        let ended = ended.await;
         if let Err(error) = &ended {
-            let request = if matches!(error, Error::Cancelled(_)) { EVERY } else { &fingerprint };
-            // Whoever begins anew has mended something, and wants to be asked anew.
-            if let Some(failure) = failure::of(error, request, SystemTime::now(), Duration::ZERO) {
-                self.store.remember(&name, Some(&failure.for_who_waited()));
-            }
+            self.tell(error, &name, &fingerprint);
         }
         drop(flight);
         ended
+    }
+
+    /// What tells the answer to this command from that to another.
+    fn fingerprint(&self, name: &Partition) -> String {
+        let plan = self.plan;
+        let way = match self.way {
+            Way::Browser(_) => "browser",
+            Way::Device => "device",
+        };
+        let said = |text: &Option<String>| text.clone().unwrap_or_default();
+        let (prompt, domain_hint, claims) = (said(&plan.hints.prompt), said(&plan.hints.domain_hint), said(&plan.claims));
+        let circumstances = Credential::circumstances(&[way, &prompt, &domain_hint, &claims, &plan.redirect.with_port(None)]);
+        let proof = self.proof.map(Proof::credential);
+        let credentials: Vec<&Credential> = [&circumstances].into_iter().chain(&proof).collect();
+        partition::fingerprint(name, &plan.authority, &plan.scopes, &credentials)
+    }
+
+    /// Tells those who wait how it ended; whoever begins anew has mended something, and wants to be asked anew.
+    fn tell(&self, error: &Error, name: &Partition, fingerprint: &str) {
+        let request = match error {
+            // Others may have more time.
+            Error::Cancelled(Cancelled::NoSignIn { .. }) if self.context.common.given_timeout().is_some() => return,
+            Error::Cancelled(_) => EVERY,
+            _ => fingerprint,
+        };
+        if let Some(failure) = failure::of(error, request, SystemTime::now(), Duration::ZERO) {
+            self.store.remember(name, Some(&failure.for_who_waited()));
+        }
     }
 
     /// Waits for the right to ask a person: one is asked at a time. `None` where there is no telling who asks.
@@ -226,38 +263,36 @@ impl SigningIn<'_> {
         })
     }
 
-    /// The tokens, where somebody has signed in since this command looked.
-    async fn meanwhile(&self, known: Option<&SignIn>) -> Result<Option<Issued>, Error> {
-        let Meant::One(person) = people::meant(self.store, self.plan, self.context) else { return Ok(None) };
-        if known.is_some_and(|known| known.refresh_tokens == person.refresh_tokens && known.id_tokens == person.id_tokens) {
-            return Ok(None);
+    /// The tokens, where somebody has signed in since this command looked; else who is there now, and why they have to sign in.
+    async fn meanwhile(&self, found: Found) -> Result<Result<Issued, Found>, Error> {
+        if self.plan.insists {
+            return Ok(Err(found));
+        }
+        let Meant::One(person) = people::meant(self.store, self.plan, self.context) else { return Ok(Err(found)) };
+        let is_known = |known: &SignedIn| known.refresh_tokens == person.refresh_tokens && known.id_tokens == person.id_tokens;
+        if found.person.as_ref().is_some_and(is_known) {
+            return Ok(Err(found));
         }
         log::info!("somebody has signed in meanwhile");
-        let context = &Context { limit: self.limit(), ..*self.context };
+        let context = &self.context.after_person();
         let account = Account::new(self.plan, *person, self.store, self.delivery, context);
         let look = account.look();
         if let Some(issued) = account.fresh(look.as_ref()) {
-            return Ok(Some(issued));
+            return Ok(Ok(issued));
         }
         match account.renewed(look, self.proof).await {
-            Ok(issued) => Ok(Some(issued)),
-            Err(error) if is_liftable(&error) => Ok(None),
+            Ok(issued) => Ok(Ok(issued)),
+            Err(error) if is_liftable(&error) => Ok(Err(Found { person: Some(account.into_person()), why: Some(error) })),
             Err(error) => Err(error),
         }
     }
 
     /// Has a person sign in.
-    async fn now(&self, known: Option<&SignIn>, why: Option<&Error>, patience: Patience) -> Result<Issued, Error> {
-        let (terminal, context) = (self.context.terminal, &Context { limit: self.limit(), ..*self.context });
-        if let Some(why) = why {
+    async fn now(&self, found: &Found, patience: Patience) -> Result<Issued, Error> {
+        let (terminal, context) = (self.context.terminal, &self.context.after_person());
+        let plan = self.asking(found);
+        if let Some(why) = &found.why {
             terminal.progress(&format!("a new sign-in is needed: {why}"));
-        }
-        let mut plan = self.plan.clone();
-        let username = plan.username.as_ref().map(|name| name.value.clone()).or_else(|| known.and_then(|person| person.username.clone()));
-        plan.hints.login_hint = plan.hints.login_hint.take().or(username);
-        // What the platform wants to be asked for in answer to its refusal.
-        if let Some(Error::Refused(refused)) = why {
-            plan.claims = plan.claims.or_else(|| refused.refusal.claims.clone());
         }
         let (client, http) = account::connected(&plan, self.proof, &[], context).await?;
         let tokens = match self.way {
@@ -275,11 +310,26 @@ impl SigningIn<'_> {
         Ok(account::issued(self.plan, tokens, Source::Network))
     }
 
+    /// The plan, with what is known of who is to sign in, and why.
+    fn asking(&self, found: &Found) -> Plan {
+        let mut plan = self.plan.clone();
+        let refused = match &found.why {
+            Some(Error::Refused(refused)) => Some(refused),
+            _ => None,
+        };
+        // Who is not of this tenant is not expected to sign in to it.
+        let known = found.person.as_ref().filter(|_| !refused.is_some_and(|refused| hint::is_of_another_tenant(&refused.refusal)));
+        let username = plan.username.as_ref().map(|name| name.value.clone());
+        let username = username.or_else(|| known.and_then(|person| person.username.clone()));
+        plan.hints.login_hint = plan.hints.login_hint.take().or(username);
+        // What the platform wants to be asked for in answer to its refusal.
+        plan.claims = plan.claims.or_else(|| refused.and_then(|refused| refused.refusal.claims.clone()));
+        plan
+    }
+
     async fn keep(&self, tokens: &TokenSet) {
-        let context = &Context { limit: self.limit(), ..*self.context };
-        let is_kept = account::keep(self.plan, tokens, self.store, self.delivery, context).await;
-        let is_surprise = tokens.person.is_none() && *self.store.place() != Place::Off || *self.store.place() == Place::Homeless;
-        if !is_kept && is_surprise {
+        let is_kept = account::keep(self.plan, tokens, self.store, self.delivery, &self.context.after_person()).await;
+        if !is_kept && account::is_kept_nowhere(tokens, self.store) {
             self.context.terminal.warn("the sign-in is kept nowhere, so the next command needs another one");
         }
     }
@@ -292,12 +342,6 @@ impl SigningIn<'_> {
             None => Patience::from_now(common.patience(), common.timeout()),
         }
     }
-
-    /// How long the network has, after a person has been waited for.
-    fn limit(&self) -> Limit {
-        let common = self.context.common;
-        if common.given_timeout().is_some() { self.context.limit } else { Limit::from_now(common.timeout()) }
-    }
 }
 
 /// The way that the answer takes, and where the platform is to send it. The port is bound before anybody is told of it.
@@ -307,7 +351,13 @@ fn way(browser: &Browser, redirect: &Redirect) -> Result<(auth_code::Way, String
     }
     let named = match redirect {
         Redirect::Here { port, .. } => *port,
-        Redirect::Elsewhere(_) => None,
+        Redirect::Elsewhere(uri) => {
+            let error = UsageError::new(format!("the redirect URI {} leads to no port of this machine", foreign(uri)));
+            return Err(error
+                .why("the browser is to bring the answer to this command")
+                .fix("register http://localhost for the app and use that, or add --manual to paste the answer")
+                .into());
+        }
     };
     let listener = Listener::bind(browser.port.or(named)).map_err(|error| match error {
         BindError::InUse { port } => UsageError::new(format!("port {port} is in use on this machine"))

@@ -150,6 +150,8 @@ fn what_the_sign_in_page_is_told_comes_from_flags_or_parameters() {
         (&["--prompt", "maybe"][..], "the prompt of --prompt is maybe"),
         (&["--redirect-uri", "http://localhost#x"], "has a fragment"),
         (&["--redirect-uri", "https://app.example/answer"], "leads to no port of this machine"),
+        (&["--redirect-uri", "http://127.0.0.2:8400"], "nobody listens on"),
+        (&["--manual", "--secret-file", "-"], "--secret-file gives"),
         (&["--redirect-uri", "http://localhost:8400", "--port", "8401"], "--port names port 8401"),
         (&["--port", "0"], "--port"),
         (&["--manual", "--port", "8400"], "--port"),
@@ -308,7 +310,10 @@ fn a_code_that_may_have_arrived_is_not_sent_again() {
     let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
     tenant.next_for("/token", Misbehaviour::CutBeforeAnswer);
     signed_in(&sandbox, &tenant, &[]).refused(5).says("was lost before the answer was complete");
-    assert_eq!(tenant.token_requests().len(), 1);
+    let busy = Misbehaviour::Status { status: 503, headers: vec![("Retry-After".to_owned(), "0".to_owned())], body: Vec::new() };
+    tenant.next_for("/token", busy);
+    signed_in(&sandbox, &tenant, &[]).refused(5).says("503");
+    assert_eq!(tenant.token_requests().len(), 2, "each code once");
 }
 
 #[test]

@@ -156,6 +156,71 @@ fn a_network_that_is_down_brings_no_browser() {
 }
 
 #[test]
+fn an_account_that_the_tenant_does_not_have_gives_way_to_another() {
+    let (tenant, sandbox) = (Tenant::start(), counted(Sandbox::with_cache()));
+    signed_in(&sandbox, &tenant, &[]);
+    let refusal = || Misbehaviour::Refusal {
+        status: 400,
+        error: "invalid_grant".to_owned(),
+        codes: vec![50020],
+        description: "Not a user of this tenant.".to_owned(),
+        extra: Map::new(),
+    };
+    tenant.next_for("/token", refusal());
+    auth_code(&sandbox, &tenant, &["--resource", "arm", "--silent"]).refused(4).says("AADSTS50020");
+    let waiting = Waiting::start(sandbox.command(arguments("auth-code", &tenant, &["--resource", "arm"])));
+    let url = wait_for_browser(&sandbox, 1);
+    assert_eq!(parameter(&url, "login_hint"), None, "somebody else is to sign in");
+    tenant.browser().sign_in(&url, contoso::OTHER_USER, contoso::OTHER_USER_PASSWORD);
+    assert_eq!(waiting.ended().code, Some(0));
+    // An account of an organization is not taken for a personal one.
+    let consumers = format!("{}/consumers", tenant.origin());
+    auth_code(&sandbox, &tenant, &["--authority", &consumers, "--username", contoso::USER, "--silent"])
+        .refused(4)
+        .says("has not signed in");
+}
+
+#[test]
+fn whoever_asks_for_the_page_gets_it_whatever_is_cached() {
+    let (tenant, sandbox) = (Tenant::start(), counted(Sandbox::with_cache()));
+    signed_in(&sandbox, &tenant, &[]);
+    let waiting = Waiting::start(sandbox.command(arguments("auth-code", &tenant, &["--prompt", "select_account"])));
+    tenant.browser().sign_in(&wait_for_browser(&sandbox, 1), contoso::OTHER_USER, contoso::OTHER_USER_PASSWORD);
+    assert_eq!(waiting.ended().code, Some(0));
+    assert!(auth_code(&sandbox, &tenant, &["--silent"]).stderr.contains("2 people"), "both are signed in");
+    // A hint at somebody else is not answered with whoever is there.
+    let more = ["--login-hint", contoso::OTHER_USER, "-o", "json", "--silent"];
+    assert_eq!(auth_code(&sandbox, &tenant, &more).json()["account"]["username"], contoso::OTHER_USER);
+    auth_code(&sandbox, &tenant, &["--login-hint", "somebody@contoso.com", "--silent"]).refused(4).says("somebody@contoso.com");
+    // What the cache has needs no port.
+    let elsewhere = ["--redirect-uri", "https://app.example/x", "--username", contoso::USER];
+    auth_code(&sandbox, &tenant, &elsewhere).token();
+}
+
+#[test]
+fn a_refusal_is_not_the_answer_to_another_way_or_to_whoever_begins_anew() {
+    let (tenant, sandbox) = (Tenant::start(), counted(Sandbox::with_cache()));
+    let waiting = Waiting::start(sandbox.command(arguments("auth-code", &tenant, &["--prompt", "none"])));
+    tenant.browser().open(&wait_for_browser(&sandbox, 1));
+    waiting.ended().refused(4).says("AADSTS50058").says("leave --prompt none out");
+    let waiting = Waiting::start(sandbox.command(arguments("auth-code", &tenant, &[])));
+    tenant.browser().sign_in(&wait_for_browser(&sandbox, 2), contoso::USER, contoso::USER_PASSWORD);
+    assert_eq!(waiting.ended().code, Some(0));
+}
+
+#[test]
+fn a_cache_that_cannot_be_changed_is_no_reason_not_to_sign_in() {
+    let (tenant, sandbox) = (Tenant::start(), counted(Sandbox::with_cache()));
+    std::fs::create_dir_all(sandbox.path(".local")).unwrap();
+    sandbox.write(".local/state", "not a folder");
+    let waiting = Waiting::start(sandbox.command(arguments("auth-code", &tenant, &[])));
+    tenant.browser().sign_in(&wait_for_browser(&sandbox, 1), contoso::USER, contoso::USER_PASSWORD);
+    let ran = waiting.ended();
+    assert_eq!((ran.code, ran.stdout.lines().count()), (Some(0), 1), "{ran:?}");
+    ran.says("not cached");
+}
+
+#[test]
 fn fifty_shells_open_one_browser() {
     let (tenant, sandbox) = (Tenant::start(), counted(Sandbox::with_cache()));
     let resources = ["graph", "arm", "keyvault", "sql", "storage"];

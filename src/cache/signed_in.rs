@@ -6,7 +6,7 @@ use crate::secret::Secret;
 
 /// A person who has signed in, and what is left of that.
 #[derive(Clone, Debug)]
-pub(crate) struct SignIn {
+pub(crate) struct SignedIn {
     pub(crate) home_account_id: String,
     /// The name to sign in with, where it is known.
     pub(crate) username: Option<String>,
@@ -31,7 +31,7 @@ pub(crate) struct RefreshToken {
 /// # Errors
 ///
 /// `Broken`, for a text that is no cache.
-pub(crate) fn sign_ins(text: &str, host: &str, client_id: &str) -> Result<Vec<SignIn>, Broken> {
+pub(crate) fn people(text: &str, host: &str, client_id: &str) -> Result<Vec<SignedIn>, Broken> {
     let mut tokens: Vec<(bool, u64, Entry<'_>)> = Vec::new();
     let mut names: Vec<Entry<'_>> = Vec::new();
     let mut id_tokens: Vec<Entry<'_>> = Vec::new();
@@ -54,7 +54,7 @@ pub(crate) fn sign_ins(text: &str, host: &str, client_id: &str) -> Result<Vec<Si
         }
     })?;
     tokens.sort_by_key(|(is_familys, age, _)| (*is_familys, *age));
-    let mut found: Vec<SignIn> = Vec::new();
+    let mut found: Vec<SignedIn> = Vec::new();
     for (is_familys, _, entry) in tokens.into_iter().filter(|(is_familys, ..)| !is_familys || may_be_in_family) {
         let home_account_id = entry.home_account_id.unwrap_or_default().into_owned();
         let secret = Secret::new(entry.secret.unwrap_or_default().into_owned());
@@ -63,7 +63,7 @@ pub(crate) fn sign_ins(text: &str, host: &str, client_id: &str) -> Result<Vec<Si
             known.refresh_tokens.push(refresh_token);
             continue;
         }
-        found.push(SignIn { refresh_tokens: vec![refresh_token], ..named(home_account_id, &names) });
+        found.push(SignedIn { refresh_tokens: vec![refresh_token], ..named(home_account_id, &names) });
     }
     // Some platforms give no refresh token, and what they gave can be used while it lasts.
     for entry in id_tokens {
@@ -72,18 +72,18 @@ pub(crate) fn sign_ins(text: &str, host: &str, client_id: &str) -> Result<Vec<Si
         let id_token = (entry.realm.unwrap_or_default().into_owned(), secret);
         match found.iter_mut().find(|known| known.home_account_id == home_account_id) {
             Some(known) => known.id_tokens.push(id_token),
-            None => found.push(SignIn { id_tokens: vec![id_token], ..named(home_account_id, &names) }),
+            None => found.push(SignedIn { id_tokens: vec![id_token], ..named(home_account_id, &names) }),
         }
     }
     Ok(found)
 }
 
 /// An account with its names, as far as they are known.
-fn named(home_account_id: String, accounts: &[Entry<'_>]) -> SignIn {
+fn named(home_account_id: String, accounts: &[Entry<'_>]) -> SignedIn {
     let account = accounts.iter().find(|account| account.home_account_id.as_deref() == Some(&home_account_id));
     let said = |text: Option<&Text<'_>>| text.and_then(Option::as_deref).filter(|text| !text.is_empty()).map(str::to_owned);
     let (username, name) = (said(account.map(|account| &account.username)), said(account.map(|account| &account.name)));
-    SignIn { home_account_id, username, name, id_tokens: Vec::new(), refresh_tokens: Vec::new() }
+    SignedIn { home_account_id, username, name, id_tokens: Vec::new(), refresh_tokens: Vec::new() }
 }
 
 #[cfg(test)]
@@ -106,8 +106,8 @@ mod tests {
             "Account": {"a": {"environment": "login.microsoftonline.com", "home_account_id": "u.t", "username": "u@contoso.com"}},
         });
         let found = |cache: &Value| {
-            let people = sign_ins(&cache.to_string(), "login.microsoftonline.com", "app").unwrap();
-            let tokens = |person: SignIn| (person.home_account_id, person.username, person.refresh_tokens);
+            let people = people(&cache.to_string(), "login.microsoftonline.com", "app").unwrap();
+            let tokens = |person: SignedIn| (person.home_account_id, person.username, person.refresh_tokens);
             people.into_iter().map(tokens).collect::<Vec<_>>()
         };
         let token = |text: &str, is_own| RefreshToken { secret: Secret::new(text.to_owned()), is_own };
