@@ -25,8 +25,8 @@ DRAWN = {"state", "nonce", "code_challenge", "redirect_uri"}
 VERIFIED = {"code_verifier", "redirect_uri"}
 # Which of the platform's machines is near who is expected.
 ROUTED = {"X-AnchorMailbox"}
-# MSAL names a device's code by an older name too; we name the scopes again, as with every other grant.
-OLDER, REPEATED = {"code"}, {"scope"}
+# MSAL names a device's code by an older name too.
+OLDER = {"code"}
 # MSAL does not say there that it reads JSON, nor how it is used.
 UNSAID = {"own_value": OWN_VALUE | {"accept"}, "only_msal": set()}
 
@@ -121,6 +121,6 @@ run(
     device_fields=lambda: fields(msals_device[0], our_device[0]),
     device_headers=lambda: same_headers(msals_device[0], our_device[0], **UNSAID),
     poll_path=lambda: same_path(msals_device[1], our_device[1]),
-    poll_fields=lambda: fields(msals_device[1], our_device[1], only_msal=OLDER, only_us=REPEATED),
+    poll_fields=lambda: fields(msals_device[1], our_device[1], only_msal=OLDER),
     poll_headers=lambda: same_headers(msals_device[1], our_device[1]),
 )

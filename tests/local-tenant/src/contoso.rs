@@ -58,7 +58,7 @@ pub const DISABLED: Registration = Registration {
     secret_id: "18ff7f2a-cf6e-4937-9ed3-cadb1dcc6962",
 };
 /// A desktop app: a public client without credentials, in no family, that must send a code challenge. For people it may use
-/// `User.Read` of Graph, ARM, and `Orders.Read.All` of the custom API; for `Orders.Write` users are asked for consent.
+/// `User.Read` of Graph, ARM, Databricks, and `Orders.Read.All` of the custom API; for `Orders.Write` users are asked for consent.
 pub const PUBLIC_APP: Registration =
     Registration { name: "desktop", client_id: "cd9e0245-eed7-4fa7-98d1-d89daf959234", secret: "", secret_id: "" };
 /// Azure CLI, a public client of Microsoft's that is in the family of client ids.
@@ -172,6 +172,7 @@ pub fn directory() -> Directory {
                 .redirect_uri(LOOPBACK)
                 .delegated(Permission::new(GRAPH_ID, "User.Read"))
                 .delegated(Permission::new(ARM_ID, "user_impersonation"))
+                .delegated(Permission::new(DATABRICKS_ID, "user_impersonation"))
                 .delegated(Permission::new(API_ID, "Orders.Read.All")),
         )
         .app(microsofts(AZURE_CLI))
