@@ -59,7 +59,7 @@ impl std::fmt::Display for Unopened {
             Unopened::NotWeb => "it is not a web address",
             Unopened::NoDisplay => "there is no display to show a browser on",
             Unopened::Sudo => "a browser is not started for root under sudo",
-            Unopened::NoneStarted => "no browser could be started",
+            Unopened::NoneStarted => "neither what BROWSER names nor the platform's own could be started",
         })
     }
 }

@@ -1,5 +1,8 @@
 //! The process: its memory, its signals, and the runtime that a flow runs in.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use crate::error::{Error, Signal};
 
 /// No core file and no debugger of the same user shall see a secret in this process.
@@ -29,15 +32,45 @@ pub(crate) fn within_runtime<T>(flow: impl Future<Output = Result<T, Error>>) ->
         #[cfg(unix)]
         let _listener = survive_limits();
         // Whoever listens for signals comes first: the flow may be long at work before it waits for anything.
+        let mut flow = std::pin::pin!(flow);
         tokio::select! {
             biased;
-            signal = interruption() => Err(Error::Interrupted(signal)),
-            result = flow => result,
+            signal = interruption() => {
+                if IN_HAND.load(Ordering::Relaxed) {
+                    // What comes of it is kept, and the command ends all the same.
+                    let _ = tokio::time::timeout(GRACE, flow).await;
+                }
+                Err(Error::Interrupted(signal))
+            }
+            result = &mut flow => result,
         }
     });
     // A name that is being looked up cannot be called off, and nobody waits for it.
     runtime.shutdown_background();
     result
+}
+
+/// How long a command goes on after a signal, to keep what would else be lost.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Whether something is in hand that must not be dropped: what is used up already, and what takes its place is on its way.
+static IN_HAND: AtomicBool = AtomicBool::new(false);
+
+/// Something is in hand until this is dropped.
+#[derive(Debug)]
+pub(crate) struct InHand(());
+
+impl InHand {
+    pub(crate) fn begin() -> InHand {
+        IN_HAND.store(true, Ordering::Relaxed);
+        InHand(())
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        IN_HAND.store(false, Ordering::Relaxed);
+    }
 }
 
 /// A file that may not grow (`ulimit -f`) is an error like a full disk, and not the end of the process, once somebody listens to

@@ -3,7 +3,9 @@
 //! What a person is told loses its control characters and known secrets here, before it is styled and written.
 
 use std::cell::RefCell;
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
+#[cfg(unix)]
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use clap::builder::styling::{AnsiColor, Style};
@@ -125,10 +127,8 @@ impl Terminal {
 ///
 /// `Interrupted` for Ctrl-C; any other when there is no terminal to ask on.
 pub(crate) fn ask_secret(question: &str) -> io::Result<Secret> {
-    let mut error = io::stderr().lock();
     // A question that cannot be shown can still be answered.
-    let _ = write!(error, "{}: ", printable(question)).and_then(|()| error.flush());
-    drop(error);
+    write(&format!("{}: ", printable(question)));
     OPEN.store(QUESTION, Ordering::Relaxed);
     let answer = rpassword::read_password().map(Secret::new);
     if answer.is_ok() {
@@ -145,17 +145,33 @@ pub(crate) fn ask_secret(question: &str) -> io::Result<Secret> {
 pub(crate) fn ask_line(question: &str) -> io::Result<Option<Secret>> {
     /// More than any address has.
     const LONGEST: usize = 64 << 10;
+    /// What the keys send where the system leaves them alone: Ctrl-D, the erasing ones.
+    const END: u8 = 4;
+    const ERASED: u8 = 127;
+    const BACKSPACE: u8 = 8;
     if can_ask() {
-        let mut error = io::stderr().lock();
-        let _ = write!(error, "{}: ", printable(question)).and_then(|()| error.flush());
+        write(&format!("{}: ", printable(question)));
         OPEN.store(QUESTION, Ordering::Relaxed);
     }
+    let _settings = Settings::by_character();
     // Large enough for any address: growing would leave copies behind.
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
-    io::stdin().lock().take(LONGEST as u64).read_until(b'\n', &mut line)?;
+    let mut had_any = false;
+    for byte in io::stdin().lock().take(LONGEST as u64).bytes() {
+        had_any = true;
+        match byte? {
+            b'\n' => break,
+            END if can_ask() => {
+                had_any = !line.is_empty();
+                break;
+            }
+            ERASED | BACKSPACE if can_ask() => drop(line.pop()),
+            byte => line.push(byte),
+        }
+    }
     OPEN.store(NOTHING, Ordering::Relaxed);
     let line = String::from_utf8_lossy(&line).into_owned();
-    Ok(Some(line).filter(|line| !line.is_empty()).map(Secret::new))
+    Ok(had_any.then(|| Secret::new(line)))
 }
 
 /// The same without holding up anything else.
@@ -164,6 +180,8 @@ pub(crate) fn ask_line(question: &str) -> io::Result<Option<Secret>> {
 ///
 /// Those of standard input.
 pub(crate) async fn ask(question: &'static str) -> io::Result<Option<Secret>> {
+    // Whoever waits may be ended before the one who asks.
+    let _settings = Settings::keep();
     tokio::task::spawn_blocking(move || ask_line(question)).await.map_err(io::Error::other)?
 }
 
@@ -177,6 +195,23 @@ impl Settings {
     pub(crate) fn keep() -> Settings {
         let terminal = std::fs::File::open("/dev/tty").ok();
         Settings(terminal.and_then(|terminal| rustix::termios::tcgetattr(&terminal).ok().map(|settings| (terminal, settings))))
+    }
+}
+
+#[cfg(unix)]
+impl Settings {
+    /// The same, with what is typed taken as it comes until it is dropped: by the line, systems cut what is longer than 1,024 or
+    /// 4,096 characters, and the address that a sign-in ends at may be.
+    fn by_character() -> Settings {
+        use rustix::termios::{LocalModes, OptionalActions, tcsetattr};
+        let kept = Settings::keep();
+        if let (Settings(Some((terminal, settings))), true) = (&kept, can_ask()) {
+            let mut changed = settings.clone();
+            changed.local_modes.remove(LocalModes::ICANON);
+            // Where that cannot be, shorter ones work.
+            let _ = tcsetattr(terminal, OptionalActions::Now, &changed);
+        }
+        kept
     }
 }
 
@@ -198,6 +233,10 @@ pub(crate) struct Settings;
 #[cfg(not(unix))]
 impl Settings {
     pub(crate) fn keep() -> Settings {
+        Settings
+    }
+
+    fn by_character() -> Settings {
         Settings
     }
 }
@@ -255,7 +294,41 @@ fn line(text: &str) {
         COUNTDOWN => ERASE,
         _ => "",
     };
-    let _ = writeln!(io::stderr().lock(), "{before}{text}");
+    write(&format!("{before}{text}\n"));
+}
+
+/// Writes to standard error, as far as somebody reads it: a reader that has stopped stops nothing here.
+fn write(text: &str) {
+    let mut error = io::stderr().lock();
+    for part in text.as_bytes().chunks(PIPE) {
+        if !takes_more(&error) || error.write_all(part).is_err() {
+            return;
+        }
+    }
+    let _ = error.flush();
+}
+
+/// So much a pipe that has room takes at once (POSIX, `PIPE_BUF` on Linux).
+const PIPE: usize = 4096;
+
+/// Whether there is room for more, which is waited for a second, once.
+#[cfg(unix)]
+fn takes_more(error: &io::StderrLock<'_>) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    static GIVEN_UP: AtomicBool = AtomicBool::new(false);
+    // A person who has stopped their terminal goes on some time.
+    if error.is_terminal() {
+        return true;
+    }
+    let time = Timespec { tv_sec: i64::from(!GIVEN_UP.load(Ordering::Relaxed)), tv_nsec: 0 };
+    let has_room = !matches!(poll(&mut [PollFd::new(error, PollFlags::OUT)], Some(&time)), Ok(0));
+    GIVEN_UP.fetch_or(!has_room, Ordering::Relaxed);
+    has_room
+}
+
+#[cfg(not(unix))]
+fn takes_more(_error: &io::StderrLock<'_>) -> bool {
+    true
 }
 
 /// Empties the line that the cursor is in (ECMA-48: carriage return, erase in line).
@@ -264,8 +337,7 @@ const ERASE: &str = "\r\u{1b}[K";
 /// Writes over that line.
 fn overwrite(text: &str) {
     OPEN.store(if text.is_empty() { NOTHING } else { COUNTDOWN }, Ordering::Relaxed);
-    let mut error = io::stderr().lock();
-    let _ = write!(error, "{ERASE}{text}").and_then(|()| error.flush());
+    write(&format!("{ERASE}{text}"));
 }
 
 /// Reports a bug by its place in the source: the message of a panic may hold what was being worked on, a secret included.

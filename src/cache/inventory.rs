@@ -79,14 +79,14 @@ impl Selection<'_> {
         self.client_id.is_none() && self.username.is_none() && self.tenant.is_none()
     }
 
-    fn fits(&self, kind: Kind, entry: &Entry<'_>, accounts: &[String]) -> bool {
+    fn fits(&self, kind: Kind, entry: &Entry<'_>, known: &Known) -> bool {
         let client = self.client_id.is_none_or(|id| entry.client_id.as_deref().is_some_and(|own| is_same_client(own, id)));
         let account = entry.home_account_id.as_deref();
-        let person = self.username.is_none_or(|_| account.is_some_and(|id| accounts.iter().any(|known| known == id)));
+        let person = self.username.is_none_or(|_| account.is_some_and(|id| known.accounts.iter().any(|known| known == id)));
         // What is known of an app is no token, and goes with the app only.
         client
             && person
-            && self.tenant.is_none_or(|tenant| is_of_tenant(entry, tenant))
+            && self.tenant.is_none_or(|tenant| is_of_tenant(entry, tenant) || known.tenants.iter().any(|id| is_of_tenant(entry, id)))
             && (kind != Kind::AppMetadata || self.client_id.is_some())
     }
 }
@@ -100,32 +100,43 @@ fn is_of_tenant(entry: &Entry<'_>, tenant: &str) -> bool {
     entry.realm.as_deref().into_iter().chain(asked).chain(home).any(|own| own.eq_ignore_ascii_case(tenant))
 }
 
-/// The accounts that sign in with a name.
-fn accounts(content: &str, username: Option<&str>) -> Vec<String> {
-    let mut accounts = Vec::new();
+/// What the names in a selection stand for, as far as the cache knows.
+#[derive(Default)]
+struct Known {
+    /// The accounts that sign in with the name.
+    accounts: Vec<String>,
+    /// The ids of the tenant that is named by a domain.
+    tenants: Vec<String>,
+}
+
+fn known(content: &str, selection: &Selection<'_>) -> Known {
+    let mut known = Known::default();
     // A cache that is broken ends early; what follows is in no account that is known.
     let _ = schema::scan(content, &mut |kind, entry| {
-        let is_named =
-            kind == Kind::Account && says(&entry.username).zip(username).is_some_and(|(own, name)| own.eq_ignore_ascii_case(name));
-        accounts.extend(says(&entry.home_account_id).filter(|_| is_named));
+        let is_named = kind == Kind::Account
+            && says(&entry.username).zip(selection.username).is_some_and(|(own, name)| own.eq_ignore_ascii_case(name));
+        known.accounts.extend(says(&entry.home_account_id).filter(|_| is_named));
+        if selection.tenant.is_some_and(|tenant| is_of_tenant(&entry, tenant)) {
+            known.tenants.extend(says(&entry.realm));
+        }
     });
-    accounts
+    known
 }
 
 /// Whether a cache holds anything that is meant.
 pub(crate) fn has(content: &[u8], selection: &Selection<'_>) -> bool {
     let Ok(text) = store::text(content) else { return false };
-    let accounts = accounts(text, selection.username);
+    let known = known(text, selection);
     let mut has = false;
-    let _ = schema::scan(text, &mut |kind, entry| has |= selection.fits(kind, &entry, &accounts));
+    let _ = schema::scan(text, &mut |kind, entry| has |= selection.fits(kind, &entry, &known));
     has
 }
 
 /// Removes what is meant, and the accounts that no token is left of. Tells how many entries that were.
 pub(crate) fn remove(document: &mut Document<'_>, selection: &Selection<'_>) -> usize {
     let text = document.to_text();
-    let accounts = accounts(&text, selection.username);
-    let tokens = document.remove(|kind, entry| selection.fits(kind, entry, &accounts));
+    let known = known(&text, selection);
+    let tokens = document.remove(|kind, entry| selection.fits(kind, entry, &known));
     if selection.client_id.is_none() || tokens == 0 {
         return tokens;
     }
@@ -180,7 +191,7 @@ mod tests {
             (Selection { username: Some("ann@CONTOSO.com"), ..none }, 3, 5),
             (Selection { username: Some("nobody"), ..none }, 0, 8),
             (Selection { tenant: Some(TENANT), ..none }, 3, 5),
-            (Selection { tenant: Some("contoso.com"), ..none }, 1, 7),
+            (Selection { tenant: Some("contoso.com"), ..none }, 3, 5),
             (Selection { tenant: Some("t"), ..none }, 1, 7),
             (Selection { username: Some("ann@contoso.com"), client_id: Some("one"), tenant: None }, 3, 5),
             (Selection { username: Some("ann@contoso.com"), client_id: Some("two"), tenant: None }, 0, 8),

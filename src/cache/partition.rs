@@ -54,11 +54,17 @@ impl Partition {
         Partition(format!("user-{}{}", &client[..16], &account[..16]))
     }
 
-    /// A sign-in to a client, by the name of who is to sign in where that is known: what one person at a time is asked for.
-    pub(crate) fn of_sign_in(authority: &Authority, client_id: &str, username: Option<&str>) -> Partition {
+    /// A sign-in to a client, in one way, by the name of who is to sign in where that is known: what one person at a time is asked
+    /// for.
+    pub(crate) fn of_sign_in(authority: &Authority, client_id: &str, way: &str, username: Option<&str>) -> Partition {
         let username = username.unwrap_or_default().to_lowercase();
-        let digest = crypto::digest(["sign-in", &canonical_host(authority), client_id, &username]);
+        let digest = crypto::digest(["sign-in", &canonical_host(authority), client_id, way, &username]);
         Partition(format!("sign-{}", &digest[..32]))
+    }
+
+    /// What takes its place where whoever has its lock stands still.
+    pub(crate) fn successor(&self) -> Partition {
+        Partition(format!("{}-next", self.0))
     }
 
     /// Whether it may be an account's of the same client at the same host as another partition.

@@ -175,7 +175,7 @@ pub(crate) enum FormatName {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Common options")]
 pub(crate) struct Common {
-    /// Seconds that the whole command may take [default: 60, and 300 for a person's answer]
+    /// Seconds that the whole command may take, a person's time included [default: 60, and before that 300 for a person]
     #[arg(long, value_name = "SECONDS", value_parser = timeout)]
     timeout: Option<Duration>,
     /// PEM file of certificate authorities to trust beside the system's

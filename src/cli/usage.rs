@@ -20,7 +20,7 @@ pub(crate) fn usage_error(error: &clap::Error) -> UsageError {
     // `--flag=value`: the value is not shown.
     let flag = argument.as_deref().map(|argument| argument.split(['=', ' ']).next().unwrap_or(argument).to_owned());
     let flag = flag.filter(|flag| flag.starts_with('-')).map(|flag| if is_usual(&flag) { flag } else { "of that name".to_owned() });
-    let help = || "see entra-token --help".to_owned();
+    let help = || "see --help, of the program or behind the command's name".to_owned();
     match (error.kind(), flag) {
         (ErrorKind::UnknownArgument, Some(flag)) => unknown_flag(&flag, text(ContextKind::SuggestedArg)),
         (ErrorKind::UnknownArgument, None) => UsageError::new("there is one argument too many on the command line").fix(help()),
@@ -78,5 +78,5 @@ fn unknown_flag(flag: &str, suggestion: Option<String>) -> UsageError {
             "write the secret to a file that only you can read and give {file} PATH, or {file} - and the secret on standard input"
         ));
     }
-    error.fix(suggestion.map_or_else(|| "see entra-token client-creds --help".to_owned(), |name| format!("did you mean {name}?")))
+    error.fix(suggestion.map_or_else(|| "see --help behind the command's name".to_owned(), |name| format!("did you mean {name}?")))
 }

@@ -15,6 +15,8 @@ use crate::secret::Secret;
 const INTERVAL: Duration = Duration::from_secs(5);
 /// What a poll that came too soon adds to the wait, for good (section 3.5).
 const SLOWER: Duration = Duration::from_secs(5);
+/// The longest wait that is believed, in seconds: beyond it a person would not see that they are done.
+const LONGEST_INTERVAL: f64 = 60.0;
 /// How long a code lives where the platform does not say.
 const LIFETIME: Duration = Duration::from_mins(15);
 /// The longest life that is believed.
@@ -78,7 +80,7 @@ fn read(reply: &Reply) -> Result<DeviceCode, String> {
         user_code: body.user_code.trim().to_owned(),
         verification_uri: page,
         expires_in: time(body.expires_in).map_or(LIFETIME, Duration::from_secs_f64),
-        interval: time(body.interval).map_or(INTERVAL, |seconds| Duration::from_secs_f64(seconds.max(1.0))),
+        interval: time(body.interval).map_or(INTERVAL, |seconds| Duration::from_secs_f64(seconds.clamp(1.0, LONGEST_INTERVAL))),
     })
 }
 
@@ -152,7 +154,7 @@ mod tests {
             (json!({"interval": null, "expires_in": null}), plain(900, 5)),
             (json!({"interval": 0, "expires_in": -1}), plain(900, 5)),
             (json!({"interval": 0.2}), plain(900, 1)),
-            (json!({"interval": 1e300, "expires_in": 1e300}), plain(86_400, 86_400)),
+            (json!({"interval": 1e300, "expires_in": 1e300}), plain(86_400, 60)),
             (json!({"verification_uri": "http://microsoft.com/devicelogin"}), Err("its verification_uri is not https".to_owned())),
             (json!({"verification_uri": "javascript:x"}), Err("its verification_uri is not https".to_owned())),
             (json!({"verification_uri": "https://x/##vso[task]"}), Err("its verification_uri is no address of a page".to_owned())),

@@ -25,6 +25,8 @@ pub(crate) struct Expected<'a> {
     pub(crate) authority: &'a Authority,
     /// The issuer that the authority's OpenID document names, where it was read.
     pub(crate) issuer: Option<&'a str>,
+    /// Who the platform itself says it is, where it does.
+    pub(crate) home_account_id: Option<&'a str>,
     /// What the sign-in was begun with; none where tokens are renewed.
     pub(crate) nonce: Option<&'a str>,
     /// When a sign-in ended that this is the word on; none where tokens are renewed: what that gave has to be kept, whatever this
@@ -42,6 +44,7 @@ struct Claims {
     iat: Option<f64>,
     nonce: Option<String>,
     tid: Option<String>,
+    oid: Option<String>,
 }
 
 /// Checks audience, issuer, times and nonce.
@@ -53,6 +56,7 @@ pub(crate) fn check(token: &Secret, expected: &Expected<'_>) -> Result<(), Strin
     let claims: Claims = person::claims(token.expose()).ok_or("its id_token cannot be read")?;
     check_audience(&claims, expected.client_id)?;
     check_issuer(&claims, expected)?;
+    check_person(&claims, expected.home_account_id)?;
     expected.now.map_or(Ok(()), |now| check_times(&claims, now))?;
     match expected.nonce {
         Some(nonce) if claims.nonce.as_deref() != Some(nonce) => Err("its id_token is of another sign-in (nonce)".to_owned()),
@@ -90,6 +94,21 @@ fn check_issuer(claims: &Claims, expected: &Expected<'_>) -> Result<(), String> 
     }
 }
 
+/// In the home tenant a person has one id, which Azure AD B2C puts the policy behind.
+fn check_person(claims: &Claims, home_account_id: Option<&str>) -> Result<(), String> {
+    let (Some((uid, home)), Some(oid), Some(tid)) =
+        (home_account_id.and_then(|id| id.split_once('.')), claims.oid.as_deref(), claims.tid.as_deref())
+    else {
+        return Ok(());
+    };
+    let is_same = uid.get(..oid.len()).is_some_and(|start| start.eq_ignore_ascii_case(oid))
+        && matches!(uid.as_bytes().get(oid.len()), None | Some(b'-'));
+    match is_same || !tid.eq_ignore_ascii_case(home) {
+        true => Ok(()),
+        false => Err("its id_token and its client_info name two people (oid)".to_owned()),
+    }
+}
+
 /// Whether an issuer's tenant is the one that the token names, and the one that was asked for where that is known by its id.
 fn is_of_tenant(issuer: &Url, named: Option<&str>, authority: &Authority) -> bool {
     let id = |text: &str| Uuid::try_parse(text).ok();
@@ -124,6 +143,7 @@ mod tests {
     use super::*;
 
     const TENANT: &str = "0587a79d-1516-432b-a35d-2869f97b9033";
+    const HOME: &str = "8a5f0001-4f2a-4c1b-9d3e-5a6b7c8d9e0f-b2c_1_x.0587a79d-1516-432b-a35d-2869f97b9033";
 
     fn checked(authority: &str, issuer: Option<&str>, change: &Value) -> Result<(), String> {
         let iss = format!("https://login.microsoftonline.com/{TENANT}/v2.0");
@@ -134,7 +154,7 @@ mod tests {
         let token = Secret::new(format!("h.{}.s", URL_SAFE_NO_PAD.encode(claims.to_string())));
         let authority = Authority::parse(authority).unwrap();
         let now = Some(UNIX_EPOCH + Duration::from_secs(2_000));
-        check(&token, &Expected { client_id: "app", authority: &authority, issuer, nonce: Some("n"), now })
+        check(&token, &Expected { client_id: "app", authority: &authority, issuer, home_account_id: Some(HOME), nonce: Some("n"), now })
     }
 
     #[test]
@@ -147,6 +167,7 @@ mod tests {
             (&by_id, None, json!({"iss": format!("https://sts.windows.net/{TENANT}/"), "aud": "APP", "azp": "app"})),
             (&by_id, None, json!({"exp": 1_701, "nbf": 2_299, "iat": 2_299.5})),
             (&by_id, None, json!({"nbf": null, "iat": null})),
+            (&by_id, None, json!({"oid": "8A5F0001-4f2a-4c1b-9d3e-5a6b7c8d9e0f"})),
             ("https://localhost:8443/contoso.com", None, json!({"iss": format!("https://localhost:8443/{TENANT}/v2.0")})),
             ("https://fs.example/adfs", None, json!({"iss": "https://fs.example/adfs", "tid": null})),
             ("https://idp.example/x", Some("https://idp.example/x"), json!({"iss": "https://idp.example/x", "tid": null})),
@@ -179,13 +200,14 @@ mod tests {
             (&by_id, None, json!({"nbf": 2_301}), "not valid yet"),
             (&by_id, None, json!({"iat": 2_301}), "not valid yet"),
             (&by_id, None, json!({"nonce": "m"}), "nonce"),
+            (&by_id, None, json!({"oid": "8a5f0002-4f2a-4c1b-9d3e-5a6b7c8d9e0f"}), "oid"),
             (&by_id, None, json!({"nonce": null}), "nonce"),
         ] {
             let what = checked(authority, issuer, &change).expect_err(&change.to_string());
             assert!(what.contains(word), "{change}: {what}");
         }
         let authority = Authority::parse(&by_id).unwrap();
-        let expected = Expected { client_id: "app", authority: &authority, issuer: None, nonce: None, now: None };
+        let expected = Expected { client_id: "app", authority: &authority, issuer: None, home_account_id: None, nonce: None, now: None };
         for text in ["", "a.b.c", "a"] {
             assert!(check(&Secret::new(text.to_owned()), &expected).is_err(), "{text}");
         }

@@ -44,6 +44,7 @@ struct IdToken {
 /// nothing (OpenID Connect Core section 3.1.3.7).
 pub(crate) fn person(client_info: Option<&str>, id_token: Option<&str>) -> Option<Person> {
     let info: Option<ClientInfo> = client_info.and_then(decoded);
+    let info = info.filter(|info| [&info.uid, &info.utid].into_iter().all(|id| is_id(id)));
     let token: Option<IdToken> = id_token.and_then(claims);
     let is_certain = info.is_some();
     let subject = token.as_ref().and_then(|token| token.sub.clone());
@@ -58,6 +59,11 @@ pub(crate) fn person(client_info: Option<&str>, id_token: Option<&str>) -> Optio
         name: token.name,
         tenant: token.tid,
     })
+}
+
+/// Whether a text has the form of the platform's ids: of people, of tenants, of people and policies.
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 /// The claims of a JWT, unchecked.

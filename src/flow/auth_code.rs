@@ -170,23 +170,55 @@ fn judge(call: &Call, begun: &Begun) -> Verdict<Answer> {
 
 /// Reads addresses until one is the answer.
 async fn paste(sign_in: &SignIn<'_>, begun: &Begun) -> Result<Answer, Error> {
+    let mut had_any = false;
     loop {
         let line = terminal::ask("Address").await.map_err(|error| Error::System(format!("standard input cannot be read: {error}")))?;
-        let Some(line) = line else { return Err(Error::Cancelled(Cancelled::NothingGiven)) };
-        let text = line.expose().trim();
-        let query = text.split_once('?').map_or(text, |(_, query)| query);
-        let query = query.split('#').next().unwrap_or_default();
-        let pairs: Vec<(String, Secret)> = url::form_urlencoded::parse(query.as_bytes())
-            .map(|(name, value)| (name.into_owned(), Secret::new(value.into_owned())))
-            .collect();
-        let parameter = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.expose());
-        if let Some(answer) = authorize::answer(parameter, &begun.state, true, true) {
+        let Some(line) = line else {
+            let error = UsageError::new("what was pasted is not the answer to this sign-in");
+            let error = error.fix("give the whole address that the browser ended at, with everything after the question mark");
+            return Err(if had_any { error.into() } else { Error::Cancelled(Cancelled::NothingGiven) });
+        };
+        let text = address(line.expose());
+        if let Some(answer) = pasted(text, begun) {
             return Ok(answer);
         }
-        let error = UsageError::new("what was pasted is not the answer to this sign-in");
-        if !terminal::can_ask() {
-            return Err(error.fix("give the whole address that the browser ended at, with everything after the question mark").into());
+        had_any |= !text.is_empty();
+        if terminal::can_ask() {
+            sign_in.terminal.say("That is not the answer to this sign-in. It has code= and state= in it; paste all of it.");
         }
-        sign_in.terminal.say("That is not the answer to this sign-in. It has code= and state= in it; paste all of it.");
+    }
+}
+
+/// An address as it was meant: without what surrounds it in a message, or in a terminal that marks what is pasted.
+fn address(line: &str) -> &str {
+    let text = line.trim().trim_start_matches("\u{1b}[200~").trim_end_matches("\u{1b}[201~");
+    text.trim_matches(|character: char| character.is_whitespace() || "\"'<>`".contains(character))
+}
+
+fn pasted(text: &str, begun: &Begun) -> Option<Answer> {
+    let query = text.split_once('?').map_or(text, |(_, query)| query);
+    let query = query.split('#').next().unwrap_or_default();
+    let pairs = url::form_urlencoded::parse(query.as_bytes());
+    let pairs: Vec<(String, Secret)> = pairs.map(|(name, value)| (name.into_owned(), Secret::new(value.into_owned()))).collect();
+    let parameter = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.expose());
+    authorize::answer(parameter, &begun.state, true, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_surrounds_a_pasted_address_is_left_out() {
+        let plain = "http://localhost/?code=a&state=b";
+        for line in [
+            format!("{plain}\n"),
+            format!("  \"{plain}\" \r\n"),
+            format!("<{plain}>"),
+            format!("\u{1b}[200~{plain}\u{1b}[201~\n"),
+            format!("`{plain}`"),
+        ] {
+            assert_eq!(address(&line), plain, "{line:?}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::entra::authority::{Endpoint, Kind};
 use crate::entra::device::{self, DeviceCode, Poll};
 use crate::entra::grant::{self, Grant, TokenRequest};
 use crate::entra::token::{ReplyError, TokenSet};
-use crate::error::{Cancelled, Error, Exchanged, Unavailable, UsageError, seconds};
+use crate::error::{Cancelled, Error, Exchanged, UsageError, seconds};
 use crate::http::{Http, Repeat};
 use crate::redact::foreign;
 use crate::request::Request;
@@ -127,13 +127,24 @@ async fn poll(
     let mut pause = interval;
     // A connection that is lost passes, within the code's life; each loss in a row doubles the wait.
     let mut losses = 0_u32;
+    let mut trouble: Option<Error> = None;
     loop {
         if !pass(pause, wait, terminal).await {
-            return Err(wait.over());
+            // Where the last that was heard is that nothing can be heard, nobody knows what the person did.
+            return Err(trouble.unwrap_or_else(|| wait.over()));
         }
+        trouble = None;
         let polled = match tokio::time::timeout(POLL.min(wait.left()), exchange.send(request, Repeat::Never)).await {
             Ok(Ok(reply)) => Polled::Said(device::after_poll(&reply, interval).map_err(|error| exchange.failed(error, &reply, endpoint))?),
-            Ok(Err(error)) => after_failure(error, interval)?,
+            Ok(Err(error)) => {
+                let polled = after_failure(&error, interval);
+                match polled {
+                    Some(Polled::Said(_)) => {}
+                    Some(_) => trouble = Some(error),
+                    None => return Err(error),
+                }
+                polled.unwrap_or(Polled::Lost)
+            }
             Err(_) => Polled::Lost,
         };
         losses = if matches!(polled, Polled::Lost) { losses.saturating_add(1) } else { 0 };
@@ -161,16 +172,15 @@ enum Polled {
     Lost,
 }
 
-/// What a poll that was not answered properly means, unless it is the end.
-fn after_failure(error: Error, interval: Duration) -> Result<Polled, Error> {
+/// What a poll that was not answered properly means; `None` where it is the end.
+fn after_failure(error: &Error, interval: Duration) -> Option<Polled> {
     match error {
         Error::Unavailable(busy) => {
-            let Unavailable { retry_after, refusal, .. } = *busy;
-            let said = refusal.and_then(|refusal| device::after_refusal(&refusal, interval));
-            Ok(said.map_or(Polled::Busy(retry_after), Polled::Said))
+            let said = busy.refusal.as_ref().and_then(|refusal| device::after_refusal(refusal, interval));
+            Some(said.map_or(Polled::Busy(busy.retry_after), Polled::Said))
         }
-        Error::Transport(transport) if transport.kind.may_pass() => Ok(Polled::Lost),
-        other => Err(other),
+        Error::Transport(transport) if transport.kind.may_pass() => Some(Polled::Lost),
+        _ => None,
     }
 }
 

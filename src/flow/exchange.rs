@@ -94,7 +94,9 @@ impl<'a> Exchange<'a> {
         let issuer = endpoints.discovered.as_ref().map(Discovered::issuer);
         let (client_id, authority) = (self.client_id, self.authority);
         let now = (self.exchanged != Exchanged::RefreshToken).then(SystemTime::now);
-        let expected = Expected { client_id, authority, issuer, nonce, now };
+        let certain = tokens.person.as_ref().filter(|person| person.is_certain);
+        let home_account_id = certain.map(|person| person.home_account_id.as_str());
+        let expected = Expected { client_id, authority, issuer, home_account_id, nonce, now };
         id_token::check(token, &expected).map_err(|what| self.unreadable(&self.authority.address(), &what))
     }
 

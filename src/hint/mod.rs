@@ -115,8 +115,11 @@ fn fix(fix: impl Into<String>) -> Advice {
 fn of_cancelled(cancelled: &Cancelled) -> Advice {
     match cancelled {
         Cancelled::AnotherPerson { signed_in, .. } => Advice {
-            why: Some("the browser may have chosen an account by itself; its sign-in is kept, and was not used here".to_owned()),
-            fix: Some(format!("choose the account with --prompt select_account, or give --username {}", foreign(signed_in))),
+            why: Some("a browser may choose an account by itself".to_owned()),
+            fix: Some(format!(
+                "choose the account on the page (auth-code --prompt select_account asks for it), or give --username {}",
+                foreign(signed_in)
+            )),
         },
         Cancelled::CodeExpired | Cancelled::Declined => fix("run the command again"),
         Cancelled::NoAnswer { .. } => {
@@ -164,6 +167,10 @@ fn of_refusal(refused: &Refused) -> Advice {
         }
         // The page was told not to ask.
         let fix = match explanation.code {
+            65_001 if refused.exchanged != Exchanged::App => fill(
+                "sign in with entra-token auth-code and accept what the page asks; where that takes an administrator, they accept at \
+                 {authority}/adminconsent?client_id={client_id}",
+            ),
             50_058 if refused.exchanged == Exchanged::Browser => "leave --prompt none out, so that the page may ask".to_owned(),
             _ => fill(explanation.fix),
         };

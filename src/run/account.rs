@@ -164,12 +164,15 @@ pub(super) fn is_kept_nowhere(tokens: &TokenSet, store: &Store) -> bool {
 
 /// A result, as it is given out.
 pub(super) fn issued(plan: &Plan, tokens: TokenSet, source: Source) -> Issued {
-    let home = tokens.person.as_ref().and_then(|person| person.tenant.clone());
-    let asked = plan.authority.tenant().map(str::to_owned);
+    let asked = plan.authority.tenant();
+    let is_known = asked.is_some_and(|tenant| authority::is_tenant_id(tenant) && !authority::is_shared_tenant(tenant));
+    let named = tokens.person.as_ref().filter(|_| !is_known).and_then(|person| person.tenant.clone());
+    // A domain is one of several names of a tenant.
+    let told = named.or_else(|| if is_known { None } else { tokens.issuing_tenant() });
     Issued {
+        tenant: told.or_else(|| asked.map(str::to_owned)),
         tokens,
         client_id: plan.client_id.clone(),
-        tenant: if asked.as_deref().is_some_and(authority::is_shared_tenant) { home.or(asked) } else { asked },
         scope: plan.scopes.to_string(),
         source,
     }

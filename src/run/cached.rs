@@ -16,6 +16,7 @@ use crate::entra::token::TokenSet;
 use crate::error::{Error, OutputError, seconds};
 use crate::folder::Folder;
 use crate::output::format::Source;
+use crate::process::InHand;
 use crate::terminal::Terminal;
 
 /// The longest wait for a process that asks for the same and stands still; a request is then made without the cache.
@@ -126,9 +127,7 @@ impl Cached<'_> {
                 return Ok((ask(self.limit).await?, self.source));
             }
         };
-        if self.needs_lock {
-            self.check_writable()?;
-        }
+        let _in_hand = self.in_hand()?;
         // What may use up a refresh token is not called off.
         let limit = if aging.is_some() && !self.needs_lock { self.limit_of_renewal() } else { self.limit };
         let asked = at_work(&flight, ask(limit)).await;
@@ -309,14 +308,13 @@ impl Cached<'_> {
     where
         F: AsyncFnOnce(Limit) -> Result<TokenSet, Error>,
     {
-        let deadline = self.limit.deadline.min(Instant::now() + PATIENCE);
         let lock = match self.needs_lock {
-            true => Some(flight(self.store, &self.flight(), deadline).await.map_err(|trouble| locked_out(&trouble.to_string()))?),
+            true => {
+                Some(flight(self.store, &self.flight(), self.limit.deadline).await.map_err(|trouble| locked_out(&trouble.to_string()))?)
+            }
             false => None,
         };
-        if self.needs_lock {
-            self.check_writable()?;
-        }
+        let _in_hand = self.in_hand()?;
         let tokens = match &lock {
             Some(flight) => at_work(flight, ask(self.limit)).await?,
             None => ask(self.limit).await?,
@@ -374,13 +372,17 @@ impl Cached<'_> {
         Ok(())
     }
 
-    /// Whether what comes of a refresh token could be kept: it may take the place of the one that is used up.
-    fn check_writable(&self) -> Result<(), Error> {
+    /// What a refresh token gives may take its place, so it is asked for only where it can be kept, and then not called off.
+    fn in_hand(&self) -> Result<Option<InHand>, Error> {
+        if !self.needs_lock {
+            return Ok(None);
+        }
         let writable = self
             .store
             .to_change(self.partition)
             .and_then(|(folder, name)| folder.try_out(&name).map_err(|error| self.store.trouble(self.partition, &error.to_string())));
-        writable.map_err(|trouble| locked_out(&trouble.to_string()))
+        writable.map_err(|trouble| locked_out(&trouble.to_string()))?;
+        Ok(Some(InHand::begin()))
     }
 
     fn place(&self) -> String {
@@ -416,10 +418,13 @@ fn unusable(what: &str, why: &str) -> Error {
 ///
 /// Where it cannot be had by then, with who has it.
 pub(super) async fn flight(store: &Store, partition: &Partition, deadline: Instant) -> Result<Flight, Trouble> {
+    let start = Instant::now();
     loop {
+        // Whoever is at work is waited for, and nobody who stands still.
+        let is_at_work = || store.silence(partition).is_none_or(|silence| silence.min(start.elapsed()) < PATIENCE);
         match store.try_lock(partition)? {
             Some(flight) => return Ok(flight),
-            None if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(10)).await,
+            None if Instant::now() < deadline && is_at_work() => tokio::time::sleep(Duration::from_millis(10)).await,
             None => return Err(store.trouble(partition, &format!("{} has its lock", store.holder(partition)))),
         }
     }

@@ -33,6 +33,7 @@ pub(super) fn run(command: &Refresh, context: &Context<'_>) -> Result<(), Error>
 fn by_given_token(plan: &Plan, store: &Store, delivery: &Delivery<'_>, context: &Context<'_>) -> Result<Issued, Error> {
     let given = plan.refresh_token.as_ref().ok_or_else(|| Error::Internal("no refresh token".to_owned()))?;
     let token = secrets::given("refresh token", given, context.environment, context.limit)?;
+    let token = within_json(&token).unwrap_or(token);
     check_token(&token, &given.from.to_string())?;
     let proof = Proof::of_client(plan, context.limit)?;
     let tokens = process::within_runtime(async {
@@ -75,6 +76,16 @@ fn check_username(plan: &Plan, tokens: &TokenSet) -> Result<(), UsageError> {
         }
         _ => Ok(()),
     }
+}
+
+/// The refresh token in what `-o json` has written.
+fn within_json(text: &Secret) -> Option<Secret> {
+    #[derive(serde::Deserialize)]
+    struct Tokens {
+        refresh_token: String,
+    }
+    let tokens: Tokens = serde_json::from_str(text.expose()).ok()?;
+    Some(Secret::new(tokens.refresh_token))
 }
 
 fn check_token(token: &Secret, place: &str) -> Result<(), UsageError> {

@@ -27,7 +27,7 @@ use crate::loopback::{BindError, Listener};
 use crate::output::format::{Issued, Source};
 use crate::process;
 use crate::redact::foreign;
-use crate::terminal;
+use crate::terminal::{self, Terminal};
 
 /// How a person signs in.
 #[derive(Clone, Copy)]
@@ -171,11 +171,8 @@ impl SigningIn<'_> {
     /// Has the person sign in, unless another command has had them do so meanwhile.
     async fn once(&self, found: Found) -> Result<Issued, Error> {
         let patience = self.patience();
-        let name = Partition::of_sign_in(
-            &self.plan.authority,
-            &self.plan.client_id,
-            self.plan.account.as_ref().map(|account| account.value.as_str()),
-        );
+        let account = self.plan.account.as_ref().map(|account| account.value.as_str());
+        let name = Partition::of_sign_in(&self.plan.authority, &self.plan.client_id, &self.way(), account);
         let fingerprint = self.fingerprint(&name);
         let Some(flight) = self.turn(&name, &fingerprint, patience).await? else { return Box::pin(self.now(&found, patience)).await };
         let ended = at_work(&flight, async {
@@ -193,16 +190,22 @@ impl SigningIn<'_> {
         ended
     }
 
-    /// What tells the answer to this command from that to another.
-    fn fingerprint(&self, name: &Partition) -> String {
-        let plan = self.plan;
+    /// The way of the sign-in: whoever asks for another one is not held up by a browser that nobody sees.
+    fn way(&self) -> String {
         let way = match self.way {
+            Way::Browser(browser) if browser.manual => "paste",
             Way::Browser(_) => "browser",
             Way::Device => "device",
         };
+        format!("{way} {}", self.plan.hints.prompt.as_deref().unwrap_or_default())
+    }
+
+    /// What tells the answer to this command from that to another.
+    fn fingerprint(&self, name: &Partition) -> String {
+        let plan = self.plan;
         let said = |text: &Option<String>| text.clone().unwrap_or_default();
-        let (prompt, domain_hint, claims) = (said(&plan.hints.prompt), said(&plan.hints.domain_hint), said(&plan.claims));
-        let circumstances = Credential::circumstances(&[way, &prompt, &domain_hint, &claims, &plan.redirect.with_port(None)]);
+        let (domain_hint, claims) = (said(&plan.hints.domain_hint), said(&plan.claims));
+        let circumstances = Credential::circumstances(&[&domain_hint, &claims, &plan.redirect.with_port(None)]);
         let proof = self.proof.map(Proof::credential);
         let credentials: Vec<&Credential> = [&circumstances].into_iter().chain(&proof).collect();
         partition::fingerprint(name, &plan.authority, &plan.scopes, &credentials)
@@ -221,15 +224,14 @@ impl SigningIn<'_> {
         }
     }
 
-    /// Waits for the right to ask a person: one is asked at a time. `None` where there is no telling who asks.
+    /// Waits for the right to ask a person: one is asked at a time. `None` where others cannot be waited for.
     async fn turn(&self, name: &Partition, fingerprint: &str, patience: Patience) -> Result<Option<Flight>, Error> {
         if !matches!(self.store.place(), Place::Folder { .. } | Place::File { .. }) {
             return Ok(None);
         }
-        let start = Instant::now();
-        let mut told = false;
+        let (mut lock, mut start, mut told) = (name.clone(), Instant::now(), false);
         loop {
-            let flight = match self.store.try_lock(name) {
+            let flight = match self.store.try_lock(&lock) {
                 Ok(flight) => flight,
                 Err(trouble) => {
                     log::info!("others cannot be waited for: {trouble}");
@@ -240,15 +242,17 @@ impl SigningIn<'_> {
                 return self.remembered(name, fingerprint).map_or(Ok(Some(flight)), Err);
             }
             let waited = start.elapsed();
-            if self.store.silence(name).map_or(waited, |silence| silence.min(waited)) >= PATIENCE {
-                log::info!("{} stands still, and is not waited for", self.store.holder(name));
-                return Ok(None);
+            if self.store.silence(&lock).map_or(waited, |silence| silence.min(waited)) >= PATIENCE {
+                // One of those who wait takes its place, and the others wait for that one.
+                log::info!("{} stands still, and is not waited for", self.store.holder(&lock));
+                (lock, start) = (lock.successor(), Instant::now());
+                continue;
             }
             if tokio::time::Instant::now() >= patience.deadline() {
                 return Err(Error::Cancelled(Cancelled::NoSignIn { after: patience.time() }));
             }
             if !told {
-                self.context.terminal.progress(&format!("waiting for {}, which has a person sign in", self.store.holder(name)));
+                self.context.terminal.note(&format!("waiting for {}, which has a person sign in", self.store.holder(&lock)));
                 told = true;
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
@@ -292,7 +296,7 @@ impl SigningIn<'_> {
         let (terminal, context) = (self.context.terminal, &self.context.after_person());
         let plan = self.asking(found);
         if let Some(why) = &found.why {
-            terminal.progress(&format!("a new sign-in is needed: {why}"));
+            terminal.note(&format!("a new sign-in is needed: {why}"));
         }
         let (client, http) = account::connected(&plan, self.proof, &[], context).await?;
         let tokens = match self.way {
@@ -306,7 +310,7 @@ impl SigningIn<'_> {
             }
         };
         self.keep(&tokens).await;
-        check_person(self.plan, &tokens)?;
+        check_person(self.plan, &tokens, terminal)?;
         Ok(account::issued(self.plan, tokens, Source::Network))
     }
 
@@ -371,12 +375,16 @@ fn way(browser: &Browser, redirect: &Redirect) -> Result<(auth_code::Way, String
 }
 
 /// Who signed in is to be the one that was named.
-fn check_person(plan: &Plan, tokens: &TokenSet) -> Result<(), Error> {
-    let (Some(wanted), Some(person)) = (&plan.username, &tokens.person) else { return Ok(()) };
-    match &person.username {
+fn check_person(plan: &Plan, tokens: &TokenSet, terminal: &Terminal) -> Result<(), Error> {
+    let Some(wanted) = &plan.username else { return Ok(()) };
+    match tokens.person.as_ref().and_then(|person| person.username.as_ref()) {
         Some(name) if !name.eq_ignore_ascii_case(&wanted.value) => {
             Err(Error::Cancelled(Cancelled::AnotherPerson { signed_in: name.clone(), wanted: wanted.value.clone() }))
         }
-        _ => Ok(()),
+        Some(_) => Ok(()),
+        None => {
+            terminal.warn(&format!("the platform does not say whether it is {} who signed in", foreign(&wanted.value)));
+            Ok(())
+        }
     }
 }

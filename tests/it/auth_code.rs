@@ -213,7 +213,7 @@ fn on_a_machine_without_a_browser_the_answer_is_pasted() {
     waiting.line(|line| line.contains("nowhere else"));
     let ended_at = tenant.browser().sign_in(&url, contoso::USER, contoso::USER_PASSWORD).url();
     assert!(ended_at.starts_with("http://localhost/?code="), "{ended_at}");
-    waiting.tell(&format!("  {ended_at} \n"));
+    waiting.tell(&format!("\nnot this\n  \"{ended_at}\" \n"));
     let ran = waiting.ended();
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let code = parameter(&ended_at, "code").unwrap();
@@ -222,7 +222,8 @@ fn on_a_machine_without_a_browser_the_answer_is_pasted() {
     tenant.allow_idle();
     for (pasted, exit, what) in [
         (format!("{ended_at}\n"), 2, "not the answer to this sign-in"),
-        ("\n".to_owned(), 2, "not the answer to this sign-in"),
+        ("\n".to_owned(), 6, "standard input ended"),
+        ("hello\nworld\n".to_owned(), 2, "not the answer to this sign-in"),
         ("hello".to_owned(), 2, "not the answer to this sign-in"),
         (String::new(), 6, "standard input ended"),
     ] {
@@ -303,6 +304,58 @@ fn a_word_on_who_signed_in_that_is_not_right_is_refused() {
         signed_in(&sandbox, &tenant, &[]).refused(5).says("id_token").says(what);
     }
     assert!(sandbox.run(["cache", "list"]).stdout.is_empty(), "nothing of them is kept");
+}
+
+#[test]
+fn the_environment_of_another_app_does_not_get_in_the_way() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    let sandbox = sandbox.env("AZURE_FEDERATED_TOKEN_FILE", "/nowhere").env("AZURE_CLIENT_CERTIFICATE_PATH", "/nowhere");
+    assert_eq!(signed_in(&sandbox, &tenant, &[]).code, Some(0));
+    let sandbox = Sandbox::new().env("AZURE_CLIENT_SECRET", "CNRY-another-apps");
+    let ran = signed_in(&sandbox, &tenant, &["-v"]);
+    ran.says("client secret of AZURE_CLIENT_SECRET left out");
+    assert_eq!(ran.code, Some(0));
+}
+
+#[test]
+fn a_reader_that_has_stopped_stops_nothing() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    tenant.allow_idle();
+    let (_reader, mut writer) = std::io::pipe().unwrap();
+    let full = writer.try_clone().unwrap();
+    // More than any pipe takes; who waits for room there waits for ever.
+    std::thread::spawn(move || std::io::Write::write_all(&mut writer, &[b'x'; 4 << 20]));
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let mut command = sandbox.command(arguments("auth-code", &tenant, &["--no-browser", "--timeout", "2"]));
+    let start = std::time::Instant::now();
+    let status = command.stderr(full).status().unwrap();
+    assert_eq!(status.code(), Some(6));
+    assert!(start.elapsed().as_secs() < 15, "the time-out holds");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_takes_an_address_of_any_length() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    let words = arguments("auth-code", &tenant, &["--manual", "--out-file", "token"]);
+    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    let mut command = std::process::Command::new("script");
+    command.args(["-qefc", &format!("{} {}", env!("CARGO_BIN_EXE_entra-token"), quoted.join(" ")), "typescript"]);
+    command.current_dir(sandbox.path("")).env("ENTRA_TOKEN_CACHE", "none").env("HOME", sandbox.path("")).stdin(Stdio::piped());
+    let mut waiting = Waiting::start(command);
+    let shown = || std::fs::read_to_string(sandbox.path("typescript")).unwrap_or_default();
+    let start = std::time::Instant::now();
+    while !shown().contains("Address: ") {
+        assert!(start.elapsed().as_secs() < 20, "{}", shown());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let url = shown().lines().find(|line| line.starts_with("https://")).unwrap().trim().to_owned();
+    let ended_at = tenant.browser().sign_in(&url, contoso::USER, contoso::USER_PASSWORD).url();
+    let long = ended_at.replace("/?", &format!("/?padding={}&", "x".repeat(6_000)));
+    waiting.tell(&format!("{long}\n"));
+    let ran = waiting.ended();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(sandbox.path("token").exists());
 }
 
 #[test]

@@ -116,6 +116,17 @@ fn how_it_ends_without_a_token_is_told_apart() {
 }
 
 #[test]
+fn a_network_that_stays_away_is_not_taken_for_a_person_who_does() {
+    let (tenant, sandbox) = (tenant(), Sandbox::new());
+    // After the first second, and two after that.
+    for _ in 0..2 {
+        tenant.next_for("/token", Misbehaviour::CutBeforeAnswer);
+    }
+    let (waiting, ..) = begun(&sandbox, &tenant, &["--timeout", "4"]);
+    waiting.ended().refused(5).says("was lost before the answer was complete");
+}
+
+#[test]
 fn a_policy_against_the_flow_comes_with_another_way() {
     let id = "7c1d2f9a-3b64-4e0f-9a51-d2c8b7e6f043";
     let app = local_tenant::App::new(id, "no devices", contoso::TENANT_ID).policy(Policy::BlocksDeviceCode).policy(Policy::PublicClient);

@@ -39,6 +39,9 @@ fn a_given_token_gets_both_new_tokens_and_says_whose_they_are() {
     assert_eq!(claims(tokens["access_token"].as_str().unwrap())["aud"], contoso::DATABRICKS_ID);
     assert!(tokens["id_token"].is_string());
     assert_eq!(tenant.requests().len(), 1);
+    // What -o json has written is understood.
+    let file = sandbox.write("tokens.json", tokens.to_string());
+    refresh(&sandbox, &tenant, CLI, &["--resource", "databricks", "--refresh-token-file", file.to_str().unwrap()]).token();
     // The other places that it can come from.
     let token = given.trim();
     let parameters = json!({"authority": tenant.authority(), "client_id": CLI, "scope": ["User.Read"], "refresh_token": token});

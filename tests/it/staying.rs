@@ -242,6 +242,70 @@ fn fifty_shells_open_one_browser() {
     assert_eq!(tenant.token_requests().len(), 5, "one for each resource");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn where_the_one_who_asks_stands_still_one_other_takes_its_place() {
+    let (tenant, sandbox) = (Tenant::start(), counted(Sandbox::with_cache()));
+    let first = Waiting::start(sandbox.command(arguments("auth-code", &tenant, &["--timeout", "60"])));
+    wait_for_browser(&sandbox, 1);
+    first.signal("STOP");
+    let others: Vec<Waiting> =
+        (0..4).map(|_| Waiting::start(sandbox.command(arguments("auth-code", &tenant, &["--timeout", "60"])))).collect();
+    let url = wait_for_browser(&sandbox, 2);
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(opened(&sandbox).len(), 2, "one of the four asks");
+    tenant.browser().sign_in(&url, contoso::USER, contoso::USER_PASSWORD);
+    for other in others {
+        let ran = other.ended();
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.stderr.contains("waiting for process"), "{ran:?}");
+    }
+    first.signal("KILL");
+    assert_eq!(opened(&sandbox).len(), 2);
+}
+
+#[test]
+fn another_way_of_signing_in_is_not_held_up() {
+    let directory = local_tenant::Directory::default().device_interval(1);
+    let (tenant, sandbox) = (Tenant::builder().directory(directory).start(), counted(Sandbox::with_cache()));
+    let lost = Waiting::start(sandbox.command(arguments("auth-code", &tenant, &[])));
+    wait_for_browser(&sandbox, 1);
+    let mut device = Waiting::start(sandbox.command(arguments("device-code", &tenant, &[])));
+    device.line(|line| line.contains("enter this code"));
+    let code = device.line(|_| true);
+    tenant.approve_device(&code, contoso::USER);
+    assert_eq!(device.ended().code, Some(0));
+    lost.signal("KILL");
+}
+
+#[test]
+fn a_signal_does_not_lose_what_takes_a_refresh_tokens_place() {
+    let tenant = Tenant::builder()
+        .directory(
+            local_tenant::Directory::default().app(
+                local_tenant::App::new(ROTATING, "rotating", contoso::TENANT_ID)
+                    .policy(local_tenant::Policy::PublicClient)
+                    .policy(local_tenant::Policy::RevokesReusedRefreshTokens)
+                    .redirect_uri("http://localhost")
+                    .delegated(local_tenant::Permission::new(contoso::GRAPH_ID, "User.Read")),
+            ),
+        )
+        .start();
+    let sandbox = Sandbox::with_cache();
+    let app = ["--client-id", ROTATING];
+    signed_in(&sandbox, &tenant, &app);
+    tenant.next_for("/token", Misbehaviour::Delay(Duration::from_millis(700)));
+    let waiting = Waiting::start(sandbox.command(arguments("auth-code", &tenant, &[&app[..], &["--force-refresh"]].concat())));
+    while tenant.token_requests().len() < 2 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    waiting.signal("INT");
+    waiting.ended().refused(130);
+    auth_code(&sandbox, &tenant, &[&app[..], &["--force-refresh", "--silent"]].concat()).token();
+}
+
+const ROTATING: &str = "5b0e7c44-2f19-4c83-9d6a-1e8f3a7b2c50";
+
 #[test]
 fn whoever_waited_for_a_sign_in_hears_how_it_ended() {
     let (tenant, sandbox) = (Tenant::start(), counted(Sandbox::with_cache()));
