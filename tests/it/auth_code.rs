@@ -324,7 +324,7 @@ fn a_reader_that_has_stopped_stops_nothing() {
     let (_reader, mut writer) = std::io::pipe().unwrap();
     let full = writer.try_clone().unwrap();
     // More than any pipe takes; who waits for room there waits for ever.
-    std::thread::spawn(move || std::io::Write::write_all(&mut writer, &[b'x'; 4 << 20]));
+    std::thread::spawn(move || std::io::Write::write_all(&mut writer, &vec![b'x'; 4 << 20]));
     std::thread::sleep(std::time::Duration::from_millis(300));
     let mut command = sandbox.command(arguments("auth-code", &tenant, &["--no-browser", "--timeout", "2"]));
     let start = std::time::Instant::now();
