@@ -180,8 +180,9 @@ pub(crate) fn ask_line(question: &str) -> io::Result<Option<Secret>> {
 ///
 /// Those of standard input.
 pub(crate) async fn ask(question: &'static str) -> io::Result<Option<Secret>> {
-    // Whoever waits may be ended before the one who asks.
-    let _settings = Settings::keep();
+    // Whoever waits may be ended before the one who asks. What is no terminal's business leaves it alone: a job in the background
+    // would be stopped.
+    let _settings = can_ask().then(Settings::keep);
     tokio::task::spawn_blocking(move || ask_line(question)).await.map_err(io::Error::other)?
 }
 
@@ -204,8 +205,11 @@ impl Settings {
     /// 4,096 characters, and the address that a sign-in ends at may be.
     fn by_character() -> Settings {
         use rustix::termios::{LocalModes, OptionalActions, tcsetattr};
+        if !can_ask() {
+            return Settings(None);
+        }
         let kept = Settings::keep();
-        if let (Settings(Some((terminal, settings))), true) = (&kept, can_ask()) {
+        if let Settings(Some((terminal, settings))) = &kept {
             let mut changed = settings.clone();
             changed.local_modes.remove(LocalModes::ICANON);
             // Where that cannot be, shorter ones work.

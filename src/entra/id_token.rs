@@ -169,6 +169,7 @@ mod tests {
             (&by_id, None, json!({"nbf": null, "iat": null})),
             (&by_id, None, json!({"oid": "8A5F0001-4f2a-4c1b-9d3e-5a6b7c8d9e0f"})),
             ("https://localhost:8443/contoso.com", None, json!({"iss": format!("https://localhost:8443/{TENANT}/v2.0")})),
+            ("https://localhost:8443/contoso.com", None, json!({"iss": format!("https://127.0.0.1:8443/{TENANT}/v2.0")})),
             ("https://fs.example/adfs", None, json!({"iss": "https://fs.example/adfs", "tid": null})),
             ("https://idp.example/x", Some("https://idp.example/x"), json!({"iss": "https://idp.example/x", "tid": null})),
             (
@@ -195,6 +196,8 @@ mod tests {
             (&by_id, None, json!({"iss": format!("https://login.microsoftonline.com/{other}/v2.0")}), "iss"),
             (&by_id, None, json!({"iss": format!("https://login.microsoftonline.com/{other}/v2.0"), "tid": other}), "iss"),
             ("https://idp.example/x", Some("https://idp.example/x"), json!({"iss": "https://idp.example/y", "tid": null}), "iss"),
+            ("https://localhost:8443/contoso.com", None, json!({"iss": format!("https://127.0.0.1:8444/{TENANT}/v2.0")}), "iss"),
+            ("https://fs.example/adfs", None, json!({"iss": "https://127.0.0.1/adfs", "tid": null}), "iss"),
             (&by_id, None, json!({"exp": 1_699}), "expired"),
             (&by_id, None, json!({"exp": null}), "exp"),
             (&by_id, None, json!({"nbf": 2_301}), "not valid yet"),
