@@ -284,13 +284,13 @@ impl Store {
     pub(crate) fn add_person(&self, all: &Partition, person: &Partition) -> Result<(), Trouble> {
         let Place::Folder { path, .. } = &self.place else { return Ok(()) };
         let mut people = match self.people(all)? {
+            Some(people) if people.contains(person) => return Ok(()),
             Some(people) => people,
             None => self.partitions()?.into_iter().filter(|known| known.is_of_client_of(all)).collect(),
         };
-        if people.contains(person) {
-            return Ok(());
+        if !people.contains(person) {
+            people.push(person.clone());
         }
-        people.push(person.clone());
         let list: String = people.iter().map(|person| format!("{}\n", person.account())).collect();
         let folder = in_place(path, Folder::create(path, self.keeping()))?;
         in_place(&path.join(all.people()), folder.replace(all.people(), list.as_bytes()))

@@ -7,7 +7,7 @@ use local_tenant::{Misbehaviour, Tenant, contoso};
 use serde_json::{Map, json};
 
 use crate::auth_code::{arguments, executable, signed_in};
-use crate::sandbox::{Ran, Sandbox};
+use crate::sandbox::{Ran, Sandbox, can_trace, has_extension, names};
 use crate::waiting::{Waiting, parameter};
 
 fn auth_code(sandbox: &Sandbox, tenant: &Tenant, more: &[&str]) -> Ran {
@@ -334,6 +334,32 @@ fn another_person_than_the_one_that_was_named_is_not_handed_out() {
     tenant.browser().sign_in(&waiting.url(), contoso::USER, contoso::USER_PASSWORD);
     waiting.ended().refused(6).says(contoso::USER).says(contoso::OTHER_USER).says("--prompt select_account");
     auth_code(&sandbox, &tenant, &["--silent", "--username", contoso::USER]).token();
+}
+
+#[test]
+fn an_account_is_found_without_a_look_at_all_that_is_stored() {
+    if !can_trace() {
+        return;
+    }
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    signed_in(&sandbox, &tenant, &[]);
+    let strace = ["strace", "-f", "-qq", "-e", "trace=getdents64,getdents", "-o", "trace"];
+    let ran = Ran::new(&sandbox.command_by(&strace, arguments("auth-code", &tenant, &["--silent"])).output().unwrap());
+    ran.token();
+    let trace = std::fs::read_to_string(sandbox.path("trace")).unwrap();
+    assert!(!trace.contains("getdents"), "the folder is not listed: {trace}");
+    // Without the list the folder is looked through, and the list comes back with the next tokens.
+    let list = names(&sandbox.state()).into_iter().find(|name| has_extension(name, "people")).unwrap();
+    std::fs::remove_file(sandbox.state().join(&list)).unwrap();
+    auth_code(&sandbox, &tenant, &["--silent", "--resource", "arm"]).token();
+    assert!(sandbox.state().join(&list).exists());
+    // A name in it that has no tokens any more is nobody.
+    assert_eq!(sandbox.run(["cache", "remove", "--username", contoso::USER]).code, Some(0));
+    auth_code(&sandbox, &tenant, &["--silent"]).refused(4).says("nobody has signed in");
+    std::fs::write(sandbox.state().join(&list), "nonsense\n../../x\n").unwrap();
+    auth_code(&sandbox, &tenant, &["--silent"]).refused(4).says("nobody has signed in");
+    assert_eq!(sandbox.run(["cache", "clear"]).code, Some(0));
+    assert!(!sandbox.state().join(&list).exists());
 }
 
 #[test]
