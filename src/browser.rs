@@ -47,6 +47,7 @@ const SEPARATOR: char = if cfg!(windows) { ';' } else { ':' };
 pub(crate) enum Unopened {
     NotWeb,
     NoDisplay,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there is no sudo"))]
     Sudo,
     NoneStarted,
 }

@@ -52,6 +52,7 @@ pub(crate) const DISPLAY: Variable = Variable("DISPLAY");
 /// Where windows of Wayland are shown.
 pub(crate) const WAYLAND_DISPLAY: Variable = Variable("WAYLAND_DISPLAY");
 /// Who became another user by `sudo`.
+#[cfg_attr(not(unix), expect(dead_code, reason = "documented on every system, read where there is sudo"))]
 pub(crate) const SUDO_USER: Variable = Variable("SUDO_USER");
 
 /// A refresh token, for `refresh`.

@@ -126,6 +126,7 @@ pub(crate) enum Signal {
     /// Ctrl-C.
     Interrupt,
     /// What asks a process to end.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "no such signal comes there"))]
     Terminate,
 }
 
