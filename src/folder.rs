@@ -201,14 +201,16 @@ impl Folder {
         Ok(())
     }
 
-    /// Whether a file could be put there, told by making one and taking it away.
+    /// Whether a file of so many bytes could be put there, told by making one and taking it away.
     ///
     /// # Errors
     ///
     /// Why it could not.
-    pub(crate) fn try_out(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
-        let (_file, temporary) = self.temporary(name.as_ref())?;
-        Ok(rustix::fs::unlinkat(&self.descriptor, temporary, AtFlags::empty())?)
+    pub(crate) fn try_out(&self, name: impl AsRef<OsStr>, size: usize) -> io::Result<()> {
+        let (mut file, temporary) = self.temporary(name.as_ref())?;
+        let written = file.write_all(&vec![0; size]);
+        rustix::fs::unlinkat(&self.descriptor, temporary, AtFlags::empty())?;
+        written
     }
 
     /// A new file beside another, and its name. Whoever holds the lock on such a file is writing it; one that nobody holds was

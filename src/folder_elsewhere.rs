@@ -116,9 +116,11 @@ impl Folder {
     /// # Errors
     ///
     /// Why it could not.
-    pub(crate) fn try_out(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
-        let (_file, temporary) = self.temporary(name.as_ref())?;
-        std::fs::remove_file(temporary)
+    pub(crate) fn try_out(&self, name: impl AsRef<OsStr>, size: usize) -> io::Result<()> {
+        let (mut file, temporary) = self.temporary(name.as_ref())?;
+        let written = file.write_all(&vec![0; size]);
+        std::fs::remove_file(temporary)?;
+        written
     }
 
     /// A new file beside another. One that nobody has locked was left behind by a process that was killed.

@@ -149,6 +149,7 @@ pub(crate) fn ask_line(question: &str) -> io::Result<Option<Secret>> {
     const END: u8 = 4;
     const ERASED: u8 = 127;
     const BACKSPACE: u8 = 8;
+    const ERASED_LINE: u8 = 21;
     if can_ask() {
         write(&format!("{}: ", printable(question)));
         OPEN.store(QUESTION, Ordering::Relaxed);
@@ -162,9 +163,11 @@ pub(crate) fn ask_line(question: &str) -> io::Result<Option<Secret>> {
         match byte? {
             b'\n' => break,
             END if can_ask() => {
+                end_line();
                 had_any = !line.is_empty();
                 break;
             }
+            ERASED_LINE if can_ask() => line.clear(),
             ERASED | BACKSPACE if can_ask() => drop(line.pop()),
             byte => line.push(byte),
         }
@@ -283,6 +286,11 @@ impl log::Log for Trace {
     }
 
     fn flush(&self) {}
+}
+
+/// Goes on in a line of its own.
+fn end_line() {
+    write("\n");
 }
 
 /// The line that the cursor is in, where it is not empty: a question that waits for its answer, or a countdown.

@@ -10,6 +10,8 @@ pub(crate) struct SignedIn {
     pub(crate) home_account_id: String,
     /// The name to sign in with, where it is known.
     pub(crate) username: Option<String>,
+    /// The names that it has in any tenant.
+    pub(crate) usernames: Vec<String>,
     /// The name to be called by, where it is known.
     pub(crate) name: Option<String>,
     /// ID tokens, each with the realm that it is of.
@@ -80,10 +82,12 @@ pub(crate) fn people(text: &str, host: &str, client_id: &str) -> Result<Vec<Sign
 
 /// An account with its names, as far as they are known.
 fn named(home_account_id: String, accounts: &[Entry<'_>]) -> SignedIn {
-    let account = accounts.iter().find(|account| account.home_account_id.as_deref() == Some(&home_account_id));
-    let said = |text: Option<&Text<'_>>| text.and_then(Option::as_deref).filter(|text| !text.is_empty()).map(str::to_owned);
-    let (username, name) = (said(account.map(|account| &account.username)), said(account.map(|account| &account.name)));
-    SignedIn { home_account_id, username, name, id_tokens: Vec::new(), refresh_tokens: Vec::new() }
+    let own = || accounts.iter().filter(|account| account.home_account_id.as_deref() == Some(&home_account_id));
+    let said = |text: &Text<'_>| text.as_deref().filter(|text| !text.is_empty()).map(str::to_owned);
+    let usernames: Vec<String> = own().filter_map(|account| said(&account.username)).collect();
+    let name = own().find_map(|account| said(&account.name));
+    let username = usernames.first().cloned();
+    SignedIn { home_account_id, username, usernames, name, id_tokens: Vec::new(), refresh_tokens: Vec::new() }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::msal_lock::{self, MsalLock};
 use super::partition::Partition;
 use super::place::Place;
 use super::schema::{Broken, Kind};
+use crate::crypto;
 use crate::folder::{Folder, Keeping, TEMPORARY};
 use crate::secret::Wiped;
 
@@ -271,9 +272,12 @@ impl Store {
     pub(crate) fn people(&self, all: &Partition) -> Result<Option<Vec<Partition>>, Trouble> {
         let Place::Folder { path, .. } = &self.place else { return Ok(None) };
         let Some(folder) = in_place(path, Folder::open(path, self.keeping()))? else { return Ok(Some(Vec::new())) };
-        let list = in_place(&path.join(all.people()), folder.read(&all.people(), LIMIT))?;
-        let text = list.as_deref().and_then(|list| std::str::from_utf8(list).ok());
-        Ok(text.map(|text| text.lines().filter_map(|account| all.with_account(account)).collect()))
+        // One that cannot be read, or is not whole, is none: the folder has what it should have said.
+        let list = folder.read(&all.people(), LIMIT).ok().flatten();
+        Ok(list.and_then(|list| {
+            let (accounts, digest) = std::str::from_utf8(&list).ok()?.trim_end().rsplit_once('\n')?;
+            (digest == sum(accounts)).then(|| accounts.lines().filter_map(|account| all.with_account(account)).collect())
+        }))
     }
 
     /// Puts an account into its client's list; the list's own lock (that of `all`) is held.
@@ -291,9 +295,10 @@ impl Store {
         if !people.contains(person) {
             people.push(person.clone());
         }
-        let list: String = people.iter().map(|person| format!("{}\n", person.account())).collect();
+        let accounts: Vec<&str> = people.iter().map(Partition::account).collect();
+        let accounts = accounts.join("\n");
         let folder = in_place(path, Folder::create(path, self.keeping()))?;
-        in_place(&path.join(all.people()), folder.replace(all.people(), list.as_bytes()))
+        in_place(&path.join(all.people()), folder.replace(all.people(), format!("{accounts}\n{}\n", sum(&accounts)).as_bytes()))
     }
 
     /// Files that hold what nobody can read: caches that are broken, and those that were moved aside.
@@ -327,11 +332,19 @@ impl Store {
     pub(crate) fn clear_folder(&self) -> Result<(), Trouble> {
         let Place::Folder { path, .. } = &self.place else { return Ok(()) };
         let Some(folder) = in_place(path, Folder::open(path, self.keeping()))? else { return Ok(()) };
+        // One that cannot be removed keeps no other.
+        let mut trouble = Ok(());
         for name in in_place(path, folder.names())?.iter().filter(|name| Partition::is_cleared(name)) {
-            in_place(&path.join(name), folder.remove(name))?;
+            let removed = in_place(&path.join(name), folder.remove(name));
+            trouble = trouble.and(removed);
         }
-        Ok(())
+        trouble
     }
+}
+
+/// What tells a list of accounts that is whole.
+fn sum(accounts: &str) -> String {
+    crypto::digest(["accounts", accounts])[..16].to_owned()
 }
 
 /// Who has the lock that other programs heed on a file, for a person.

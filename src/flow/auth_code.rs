@@ -170,14 +170,12 @@ fn judge(call: &Call, begun: &Begun) -> Verdict<Answer> {
 
 /// Reads addresses until one is the answer.
 async fn paste(sign_in: &SignIn<'_>, begun: &Begun) -> Result<Answer, Error> {
+    /// So many lines that are not the answer come from no person.
+    const MOST_LINES: usize = 1_000;
     let mut had_any = false;
-    loop {
+    for _ in 0..MOST_LINES {
         let line = terminal::ask("Address").await.map_err(|error| Error::System(format!("standard input cannot be read: {error}")))?;
-        let Some(line) = line else {
-            let error = UsageError::new("what was pasted is not the answer to this sign-in");
-            let error = error.fix("give the whole address that the browser ended at, with everything after the question mark");
-            return Err(if had_any { error.into() } else { Error::Cancelled(Cancelled::NothingGiven) });
-        };
+        let Some(line) = line else { break };
         let text = address(line.expose());
         if let Some(answer) = pasted(text, begun) {
             return Ok(answer);
@@ -187,6 +185,9 @@ async fn paste(sign_in: &SignIn<'_>, begun: &Begun) -> Result<Answer, Error> {
             sign_in.terminal.say("That is not the answer to this sign-in. It has code= and state= in it; paste all of it.");
         }
     }
+    let error = UsageError::new("what was pasted is not the answer to this sign-in");
+    let error = error.fix("give the whole address that the browser ended at, with everything after the question mark");
+    Err(if had_any { error.into() } else { Error::Cancelled(Cancelled::NothingGiven) })
 }
 
 /// An address as it was meant: without what surrounds it in a message, or in a terminal that marks what is pasted.

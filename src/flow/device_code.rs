@@ -17,6 +17,8 @@ use crate::redact::foreign;
 use crate::request::Request;
 use crate::terminal::Terminal;
 
+/// The longest wait between two polls that a busy platform is granted: there is a person who may be done.
+const BUSY: Duration = Duration::from_mins(1);
 /// How long a single poll may take: one that hangs is as good as lost.
 const POLL: Duration = Duration::from_secs(30);
 
@@ -145,7 +147,11 @@ async fn poll(
                 }
                 polled.unwrap_or(Polled::Lost)
             }
-            Err(_) => Polled::Lost,
+            Err(_) => {
+                let (after, doing) = (POLL, format!("waiting for {}", request.host()));
+                trouble = Some(Error::TimedOut { after, doing, correlation_id: Some(exchange.caller.request_id.to_string()) });
+                Polled::Lost
+            }
         };
         losses = if matches!(polled, Polled::Lost) { losses.saturating_add(1) } else { 0 };
         pause = match polled {
@@ -156,7 +162,7 @@ async fn poll(
                 interval = next;
                 next
             }
-            Polled::Busy(asked) => asked.map_or(interval, |asked| asked.max(interval)),
+            Polled::Busy(asked) => asked.map_or(interval, |asked| asked.min(BUSY).max(interval)),
             Polled::Lost => interval.saturating_mul(2_u32.pow(losses.min(4))),
         };
     }

@@ -224,7 +224,7 @@ fn of_transport(transport: &Transport) -> Advice {
 }
 
 fn of_unavailable(unavailable: &Unavailable) -> Advice {
-    let said = unavailable.refusal.as_ref().map(what);
+    let said = unavailable.refusal.as_ref().filter(|refusal| !refusal.words().is_empty()).map(what);
     let fix = match unavailable.retry_after {
         Some(wait) => format!("try again in {}{}", crate::error::seconds(wait), until(wait)),
         None => "try again later".to_owned(),

@@ -88,7 +88,7 @@ fn replace(path: &Path, result: &Secret) -> io::Result<()> {
 
 fn try_out(path: &Path) -> io::Result<()> {
     let (folder, name) = open(path)?;
-    folder.try_out(&name)
+    folder.try_out(&name, 0)
 }
 
 /// The folder that a file is in, and the file's name there.

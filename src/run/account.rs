@@ -102,7 +102,7 @@ impl<'a> Account<'a> {
 
 /// Tokens, with what is known of the account where an answer does not tell.
 fn with_known(tokens: TokenSet, person: &SignedIn, authority: &Authority) -> TokenSet {
-    let SignedIn { home_account_id, username, name, id_tokens, refresh_tokens } = person.clone();
+    let SignedIn { home_account_id, username, name, id_tokens, refresh_tokens, .. } = person.clone();
     let known = Person { home_account_id, username, name, ..Person::default() };
     let refresh_token = refresh_tokens.into_iter().find(|token| token.is_own).map(|token| token.secret);
     // By a domain the tenant's id is not known; where there is one token, it is the one.

@@ -31,6 +31,8 @@ const BEAT: Duration = Duration::from_millis(250);
 const THROTTLED: &str = "every request";
 /// How long nobody tries again to renew a token that can still be used.
 const RETRY: Duration = Duration::from_secs(30);
+/// How much larger a file with tokens may become by those of one answer, in bytes: Entra's have some kilobytes.
+const ROOM: usize = 32 << 10;
 /// How long a renewal may take while there is a token that can be handed out.
 const RENEWAL: Duration = Duration::from_secs(10);
 
@@ -315,10 +317,16 @@ impl Cached<'_> {
             false => None,
         };
         let _in_hand = self.in_hand()?;
-        let tokens = match &lock {
-            Some(flight) => at_work(flight, ask(self.limit)).await?,
-            None => ask(self.limit).await?,
+        let asked = match &lock {
+            Some(flight) => at_work(flight, ask(self.limit)).await,
+            None => ask(self.limit).await,
         };
+        let tokens = asked.inspect_err(|error| {
+            let failure = failure::of(error, THROTTLED, SystemTime::now(), Duration::ZERO);
+            if let (Some(failure), true) = (failure, failure::is_throttle(error)) {
+                self.store.remember(self.partition, Some(&failure));
+            }
+        })?;
         self.keep(&tokens, lock.is_some()).await;
         // The platform takes requests again, whatever it said before.
         self.store.remember(self.partition, None);
@@ -377,10 +385,12 @@ impl Cached<'_> {
         if !self.needs_lock {
             return Ok(None);
         }
+        // What there is, and what an answer may add.
+        let size = self.store.read(self.partition).ok().flatten().map_or(0, |content| content.len()) + ROOM;
         let writable = self
             .store
             .to_change(self.partition)
-            .and_then(|(folder, name)| folder.try_out(&name).map_err(|error| self.store.trouble(self.partition, &error.to_string())));
+            .and_then(|(folder, name)| folder.try_out(&name, size).map_err(|error| self.store.trouble(self.partition, &error.to_string())));
         writable.map_err(|trouble| locked_out(&trouble.to_string()))?;
         Ok(Some(InHand::begin()))
     }

@@ -36,7 +36,7 @@ pub(super) fn meant(store: &Store, plan: &Plan, context: &Context<'_>) -> Meant 
     let mut people = sign_ins(store, plan, context);
     people.retain(|person| person.home_account_id.split_once('.').is_none_or(|(_, home)| plan.authority.admits(home)));
     if let Some(wanted) = &plan.account {
-        people.retain(|person| person.username.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(&wanted.value)));
+        people.retain(|person| person.usernames.iter().any(|name| name.eq_ignore_ascii_case(&wanted.value)));
     }
     // Who has signed in to others of a family may be anybody, as long as somebody has signed in to the app itself.
     if people.len() > 1 && people.iter().any(has_own) {
@@ -144,6 +144,7 @@ fn add(found: &mut Vec<SignedIn>, person: SignedIn) {
             known.id_tokens.extend(person.id_tokens);
             known.refresh_tokens.sort_by_key(|token| !token.is_own);
             known.username = known.username.take().or(person.username);
+            known.usernames.extend(person.usernames);
             known.name = known.name.take().or(person.name);
         }
         None => found.push(person),

@@ -12,7 +12,7 @@ use crate::entra::token::TokenSet;
 use crate::error::{Error, UsageError};
 use crate::flow::refresh;
 use crate::output::format::{Issued, Source};
-use crate::process;
+use crate::process::{self, InHand};
 use crate::redact::foreign;
 use crate::secret::Secret;
 
@@ -36,16 +36,18 @@ fn by_given_token(plan: &Plan, store: &Store, delivery: &Delivery<'_>, context: 
     let token = within_json(&token).unwrap_or(token);
     check_token(&token, &given.from.to_string())?;
     let proof = Proof::of_client(plan, context.limit)?;
-    let tokens = process::within_runtime(async {
+    let (tokens, is_kept) = process::within_runtime(async {
         let (client, http) = account::connected(plan, proof.as_ref(), &[&token], context).await?;
+        // It may be used up, and what takes its place is then all that there is.
+        let _in_hand = InHand::begin();
         let tokens = refresh::acquire(&client, &token, &http).await?;
         let is_kept = account::keep(plan, &tokens, store, delivery, context).await;
         if !is_kept && account::is_kept_nowhere(&tokens, store) && tokens.refresh_token.is_some() && !delivery.shows_everything() {
             context.terminal.warn("the new refresh token is kept nowhere: -o json shows it, and a cache keeps it");
         }
-        Ok(tokens)
+        Ok((tokens, is_kept))
     })?;
-    check_username(plan, &tokens)?;
+    check_username(plan, &tokens, is_kept, context)?;
     Ok(account::issued(plan, tokens, Source::RefreshToken))
 }
 
@@ -66,16 +68,20 @@ fn by_cached_token(plan: &Plan, store: &Store, delivery: &Delivery<'_>, context:
     process::within_runtime(account.renewed(look, proof.as_ref()))
 }
 
-/// The token that was given is to be of the person that was named.
-fn check_username(plan: &Plan, tokens: &TokenSet) -> Result<(), UsageError> {
-    let (Some(wanted), Some(person)) = (&plan.username, &tokens.person) else { return Ok(()) };
-    match &person.username {
-        Some(name) if !name.eq_ignore_ascii_case(&wanted.value) => {
-            Err(UsageError::new(format!("the refresh token is of {}, and {} names {}", foreign(name), wanted.from, foreign(&wanted.value)))
-                .fix("leave one of them out; what the token got is cached, where there is a cache"))
-        }
-        _ => Ok(()),
+/// The token that was given is to be of the person that was named. Where it is another's and nothing keeps what it got, that is
+/// not withheld: it may be all that there is.
+fn check_username(plan: &Plan, tokens: &TokenSet, is_kept: bool, context: &Context<'_>) -> Result<(), UsageError> {
+    let name = tokens.person.as_ref().and_then(|person| person.username.as_deref());
+    let (Some(wanted), Some(name)) = (&plan.username, name) else { return Ok(()) };
+    if name.eq_ignore_ascii_case(&wanted.value) {
+        return Ok(());
     }
+    let what = format!("the refresh token is of {}, and {} names {}", foreign(name), wanted.from, foreign(&wanted.value));
+    if is_kept {
+        return Err(UsageError::new(what).fix("leave one of them out; what the token got is cached"));
+    }
+    context.terminal.warn(&what);
+    Ok(())
 }
 
 /// The refresh token in what `-o json` has written.

@@ -124,6 +124,12 @@ fn a_network_that_stays_away_is_not_taken_for_a_person_who_does() {
     }
     let (waiting, ..) = begun(&sandbox, &tenant, &["--timeout", "4"]);
     waiting.ended().refused(5).says("was lost before the answer was complete");
+    let quick = Tenant::builder().directory(Directory::default().device_interval(1)).start();
+    quick.next_for("/token", Misbehaviour::Delay(Duration::from_secs(20)));
+    let (waiting, ..) = begun(&sandbox, &quick, &["--timeout", "3"]);
+    let start = Instant::now();
+    waiting.ended().refused(5).says("no answer");
+    assert!(start.elapsed() < Duration::from_secs(8), "a poll that hangs ends with the command's time");
 }
 
 #[test]

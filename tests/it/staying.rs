@@ -7,7 +7,7 @@ use local_tenant::{Misbehaviour, Tenant, contoso};
 use serde_json::{Map, json};
 
 use crate::auth_code::{arguments, executable, signed_in};
-use crate::sandbox::{Ran, Sandbox, can_trace, has_extension, names};
+use crate::sandbox::{Ran, Sandbox, can_mount, can_trace, has_extension, names};
 use crate::waiting::{Waiting, parameter};
 
 fn auth_code(sandbox: &Sandbox, tenant: &Tenant, more: &[&str]) -> Ran {
@@ -302,6 +302,19 @@ fn a_signal_does_not_lose_what_takes_a_refresh_tokens_place() {
     waiting.signal("INT");
     waiting.ended().refused(130);
     auth_code(&sandbox, &tenant, &[&app[..], &["--force-refresh", "--silent"]].concat()).token();
+    // The same for one that is given.
+    let other = Sandbox::with_cache();
+    let given = other.write("given", tenant.sign_in(ROTATING, contoso::USER));
+    let asked = tenant.token_requests().len();
+    tenant.next_for("/token", Misbehaviour::Delay(Duration::from_millis(700)));
+    let more = [&app[..], &["--refresh-token-file", given.to_str().unwrap()]].concat();
+    let waiting = Waiting::start(other.command(arguments("refresh", &tenant, &more)));
+    while tenant.token_requests().len() == asked {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    waiting.signal("INT");
+    waiting.ended().refused(130);
+    auth_code(&other, &tenant, &[&app[..], &["--silent"]].concat()).token();
 }
 
 const ROTATING: &str = "5b0e7c44-2f19-4c83-9d6a-1e8f3a7b2c50";
@@ -360,6 +373,50 @@ fn an_account_is_found_without_a_look_at_all_that_is_stored() {
     auth_code(&sandbox, &tenant, &["--silent"]).refused(4).says("nobody has signed in");
     assert_eq!(sandbox.run(["cache", "clear"]).code, Some(0));
     assert!(!sandbox.state().join(&list).exists());
+}
+
+#[test]
+fn a_list_that_is_not_whole_hides_nobody() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    signed_in(&sandbox, &tenant, &[]);
+    other_signs_in(&sandbox, &tenant);
+    let list = names(&sandbox.state()).into_iter().find(|name| has_extension(name, "people")).unwrap();
+    let list = sandbox.state().join(list);
+    let whole = std::fs::read(&list).unwrap();
+    for cut in [0, 8, 16, 17, 20, whole.len() - 2] {
+        std::fs::write(&list, &whole[..cut]).unwrap();
+        auth_code(&sandbox, &tenant, &["--silent"]).refused(4).says("2 people have signed in");
+    }
+    std::fs::remove_file(&list).unwrap();
+    std::fs::create_dir(&list).unwrap();
+    auth_code(&sandbox, &tenant, &["--silent"]).refused(4).says("2 people have signed in");
+    // What cannot be removed keeps nothing else.
+    assert_eq!(sandbox.run(["cache", "clear"]).code, Some(7));
+    assert!(names(&sandbox.state()).iter().all(|name| !has_extension(name, "json")), "the tokens are gone");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_refresh_token_is_left_alone_where_its_successor_has_no_room() {
+    if !can_mount() {
+        return;
+    }
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    signed_in(&sandbox, &tenant, &[]);
+    let words: Vec<String> =
+        arguments("auth-code", &tenant, &["--silent", "--resource", "arm"]).iter().map(|word| format!("'{word}'")).collect();
+    let state = sandbox.state();
+    let script = format!(
+        "cp -r '{0}' kept && mount -t tmpfs -o size=64k none '{0}' && chmod 700 '{0}' && cp -p kept/* '{0}' && \
+         (dd if=/dev/zero of='{0}/fill' bs=1k count=100 2>/dev/null; '{1}' {2})",
+        state.display(),
+        env!("CARGO_BIN_EXE_entra-token"),
+        words.join(" ")
+    );
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", &script]).current_dir(sandbox.path("")).env("HOME", sandbox.path(""));
+    Ran::new(&command.output().unwrap()).refused(7).says("the refresh token cannot be used");
+    assert_eq!(tenant.token_requests().len(), 1, "nobody was asked");
 }
 
 #[test]
