@@ -68,6 +68,7 @@ impl fmt::Display for Error {
             Error::Cancelled(cancelled) => write!(f, "{cancelled}"),
             Error::Interaction(usage) | Error::Usage(usage) => f.write_str(&usage.what),
             Error::Internal(what) | Error::System(what) => f.write_str(what),
+            Error::Interrupted(Signal::Hangup) => f.write_str("the terminal has gone"),
             Error::Interrupted(Signal::Interrupt) => f.write_str("interrupted"),
             Error::Interrupted(Signal::Terminate) => f.write_str("terminated"),
             Error::Refused(refused) => f.write_str(&crate::hint::what(&refused.refusal)),
@@ -123,6 +124,9 @@ impl fmt::Display for Cancelled {
 /// A signal that ends a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
+    /// The terminal has gone.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "whether it is ignored cannot be told there"))]
+    Hangup,
     /// Ctrl-C.
     Interrupt,
     /// What asks a process to end.
@@ -134,6 +138,7 @@ impl Signal {
     /// The signal's number (POSIX).
     pub(crate) fn number(self) -> u8 {
         match self {
+            Signal::Hangup => 1,
             Signal::Interrupt => 2,
             Signal::Terminate => 15,
         }

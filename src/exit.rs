@@ -65,6 +65,7 @@ mod tests {
                 UNAVAILABLE,
                 CANCELLED,
                 OUTPUT,
+                SIGNAL + Signal::Hangup.number(),
                 SIGNAL + Signal::Interrupt.number(),
                 SIGNAL + Signal::Terminate.number()
             ]

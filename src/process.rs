@@ -89,10 +89,29 @@ async fn interruption() -> Signal {
         // Without handlers the signals do what they always do.
         return std::future::pending().await;
     };
+    // Without a handler it does what it always does: end the process, or nothing where that was asked for (`nohup`).
+    let mut hangup = if ends_at_hangup() { signal(SignalKind::hangup()).ok() } else { None };
+    let hangup = async {
+        match &mut hangup {
+            Some(hangup) => hangup.recv().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         _ = interrupt.recv() => Signal::Interrupt,
         _ = terminate.recv() => Signal::Terminate,
+        _ = hangup => Signal::Hangup,
     }
+}
+
+/// Whether the process is to end with its terminal, as far as that can be told: a handler would undo what `nohup` did.
+#[cfg(unix)]
+fn ends_at_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The lowest bit is the signal with number 1.
+    ignored.is_some_and(|mask| mask & 1 == 0)
 }
 
 #[cfg(not(unix))]

@@ -267,12 +267,25 @@ fn whoever_cancels_declines_or_stays_away_is_told_from_a_refusal() {
 fn a_signal_ends_the_wait_and_closes_the_port() {
     let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
     tenant.allow_idle();
-    for (name, code) in [("INT", 130), ("TERM", 143)] {
+    let hangup = if cfg!(target_os = "linux") { &[("HUP", 129)][..] } else { &[] };
+    for (name, code) in [("INT", 130), ("TERM", 143)].iter().chain(hangup) {
         let (waiting, url) = begun(&sandbox, &tenant, &[]);
         waiting.signal(name);
-        waiting.ended().refused(code);
+        waiting.ended().refused(*code);
         assert!(std::net::TcpStream::connect(("127.0.0.1", port(&url))).is_err());
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn who_is_to_outlive_its_terminal_does() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    let words = arguments("auth-code", &tenant, &["--no-browser"]);
+    let mut waiting = Waiting::start(sandbox.command_by(&["nohup"], words));
+    let url = waiting.url();
+    waiting.signal("HUP");
+    tenant.browser().sign_in(&url, contoso::USER, contoso::USER_PASSWORD);
+    assert_eq!(waiting.ended().code, Some(0));
 }
 
 #[test]
