@@ -136,7 +136,8 @@ async fn poll(
             return Err(trouble.unwrap_or_else(|| wait.over()));
         }
         trouble = None;
-        let polled = match tokio::time::timeout(POLL.min(wait.left()), exchange.send(request, Repeat::Never)).await {
+        let time = POLL.min(wait.left());
+        let polled = match tokio::time::timeout(time, exchange.send(request, Repeat::Never)).await {
             Ok(Ok(reply)) => Polled::Said(device::after_poll(&reply, interval).map_err(|error| exchange.failed(error, &reply, endpoint))?),
             Ok(Err(error)) => {
                 let polled = after_failure(&error, interval);
@@ -148,8 +149,9 @@ async fn poll(
                 polled.unwrap_or(Polled::Lost)
             }
             Err(_) => {
-                let (after, doing) = (POLL, format!("waiting for {}", request.host()));
-                trouble = Some(Error::TimedOut { after, doing, correlation_id: Some(exchange.caller.request_id.to_string()) });
+                let after = Duration::from_secs(time.as_secs().max(1));
+                let (doing, id) = (format!("waiting for {}", request.host()), exchange.caller.request_id.to_string());
+                trouble = Some(Error::TimedOut { after, doing, correlation_id: Some(id) });
                 Polled::Lost
             }
         };

@@ -129,7 +129,10 @@ impl Cached<'_> {
                 return Ok((ask(self.limit).await?, self.source));
             }
         };
-        let _in_hand = self.in_hand()?;
+        let _in_hand = match self.in_hand() {
+            Ok(in_hand) => in_hand,
+            Err(error) => return self.or_aging(error, aging),
+        };
         // What may use up a refresh token is not called off.
         let limit = if aging.is_some() && !self.needs_lock { self.limit_of_renewal() } else { self.limit };
         let asked = at_work(&flight, ask(limit)).await;
@@ -359,7 +362,7 @@ impl Cached<'_> {
         let _lock = if needs_lock { Some(flight(self.store, self.partition, deadline).await?) } else { None };
         let (folder, name) = self.store.to_change(self.partition)?;
         // A name in the list that has no tokens does no harm, and tokens that are in no list would not be found.
-        if let Some(all) = self.partition.of_all_people()
+        if let Some(all) = self.partition.of_all_people().filter(|_| !self.store.is_shared())
             && !self.store.people(&all)?.is_some_and(|people| people.contains(self.partition))
         {
             let _lock = flight(self.store, &all, deadline).await?;
