@@ -42,6 +42,7 @@ fn document(request: &Recorded) -> Value {
             "authorization_code",
             "refresh_token",
             "client_credentials",
+            "password",
             "urn:ietf:params:oauth:grant-type:device_code",
         ],
         "subject_types_supported": ["pairwise"],

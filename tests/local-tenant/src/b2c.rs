@@ -128,7 +128,7 @@ impl Place<'_> {
         }
         let form = Form::parse(self.request).map_err(|_| unreadable())?;
         let grant = form.get("grant_type").unwrap_or_default();
-        if matches!(grant, "authorization_code" | "refresh_token") {
+        if matches!(grant, "authorization_code" | "refresh_token") || self.takes_password(grant, &form)? {
             return self.of_person(organization, &form);
         }
         if grant != "client_credentials" {
@@ -149,6 +149,20 @@ impl Place<'_> {
             ("invalid_request", 90117, text)
         })?;
         Ok(self.success(app, organization, &resource.app_id))
+    }
+
+    /// Whether the grant is for passwords, and the policy is made for it (Microsoft page "Set up a resource owner password
+    /// credentials flow in Azure Active Directory B2C").
+    fn takes_password(&self, grant: &str, form: &Form) -> Result<bool, Refusal> {
+        if grant != "password" || !self.policy.to_ascii_lowercase().starts_with("b2c_1_ropc") {
+            return Ok(false);
+        }
+        let response_type = form.get("response_type").unwrap_or("token id_token");
+        if response_type.split(' ').all(|kind| matches!(kind, "token" | "id_token")) {
+            return Ok(true);
+        }
+        let text = format!("The requested response type '{}' provided in the request is not supported.", response_type.escape_debug());
+        Err(("invalid_request", 90013, text))
     }
 
     fn success(&self, app: &App, organization: &Organization, audience: &str) -> Value {

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::directory::{App, Directory, Organization, Policy, Resource, User};
+use crate::directory::{App, Directory, Organization, Policy, Resource};
 use crate::ids::{base64url, guid, guid_of, now, pairwise};
 use crate::record::Recorded;
+use crate::user::User;
 
 /// Whom a token is about, what it is for, and who asks where.
 pub(crate) struct Subject<'a> {

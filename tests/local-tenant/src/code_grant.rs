@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::codes::{self, Ticket};
-use crate::directory::{App, Organization, User};
+use crate::directory::{App, Organization};
 use crate::form::Form;
 use crate::realm::Kind;
 use crate::record::Recorded;
@@ -13,6 +13,7 @@ use crate::refusal::Refusal;
 use crate::scopes::Asked;
 use crate::state::State;
 use crate::token_endpoint::required;
+use crate::user::User;
 
 /// Answers a request with `grant_type=authorization_code`.
 pub(crate) fn issue(request: &Recorded, tenant: &str, form: &Form, state: &State) -> Result<Value, Refusal> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ring::digest::{self, SHA256};
 
-use crate::directory::{App, Organization, User};
+use crate::directory::{App, Organization};
 use crate::form::Form;
 use crate::front::Account;
 use crate::ids::{base64url, now, random};
@@ -13,6 +13,7 @@ use crate::refresh::invalid_grant;
 use crate::refusal::Refusal;
 use crate::state::{State, lock};
 use crate::token_endpoint::required;
+use crate::user::User;
 
 /// Seconds that a code lives.
 const LIFETIME: i64 = 600;

@@ -2,7 +2,9 @@
 //!
 //! The secrets and passwords are fixed, begin with `local~` and open nothing but a local tenant.
 
-use crate::directory::{App, Directory, Organization, Permission, Policy, Resource, User};
+use crate::directory::{App, Directory, Organization, Permission, Policy, Resource};
+use crate::staff;
+pub use crate::staff::*;
 
 /// An app registration as its owner knows it: what is pasted into a client's configuration.
 #[derive(Clone, Copy, Debug)]
@@ -91,25 +93,6 @@ pub const FABRIKAM_DAEMON: Registration = Registration {
     secret_id: "72c43ee2-f6ea-4e6c-8f4b-f289e825e617",
 };
 
-/// Sign-in name of a user whom nothing stands in the way of.
-pub const USER: &str = "AdeleV@contoso.onmicrosoft.com";
-/// The password of [`USER`].
-pub const USER_PASSWORD: &str = "local~adele.Q8fuWz4vKp";
-/// Sign-in name of another such user.
-pub const OTHER_USER: &str = "MeganB@contoso.onmicrosoft.com";
-/// The password of [`OTHER_USER`].
-pub const OTHER_USER_PASSWORD: &str = "local~megan.T2hmXs9bRy";
-/// Sign-in name of a user who needs multi-factor authentication (AADSTS50076).
-pub const MULTI_FACTOR_USER: &str = "GradyA@contoso.onmicrosoft.com";
-/// The password of [`MULTI_FACTOR_USER`].
-pub const MULTI_FACTOR_USER_PASSWORD: &str = "local~grady.L5cnVd7jEw";
-/// The one-time code that everybody's authenticator shows at all times.
-pub const MULTI_FACTOR_CODE: &str = "492816";
-/// Sign-in name of a user whose home is Fabrikam.
-pub const FABRIKAM_USER: &str = "AlexW@fabrikam.onmicrosoft.com";
-/// The password of [`FABRIKAM_USER`].
-pub const FABRIKAM_USER_PASSWORD: &str = "local~alexw.G3kpYb6tHs";
-
 /// The custom API's app id, which is the audience of its (version 2) tokens.
 pub const API_ID: &str = "ce4f2c9b-faff-47d7-b531-215741d25e35";
 /// The custom API's identifier URI.
@@ -141,8 +124,8 @@ const STORAGE_ID: &str = "e406a681-f3d4-42a8-90b6-c2b029497af1";
 /// The default directory.
 pub fn directory() -> Directory {
     microsoft_resources()
-        .organization(Organization::new(TENANT_ID, "Contoso").domain(TENANT_DOMAIN).domain("contoso.com").users(users()))
-        .organization(Organization::new(FABRIKAM_ID, "Fabrikam").domain(FABRIKAM_DOMAIN).users(fabrikam_users()))
+        .organization(staff::contoso())
+        .organization(Organization::new(FABRIKAM_ID, "Fabrikam").domain(FABRIKAM_DOMAIN).users(staff::fabrikam_users()))
         .resource(
             Resource::new(API_ID, "Contoso orders API")
                 .uri(API_URI)
@@ -244,35 +227,6 @@ fn registered(registration: Registration, tenant: &str) -> App {
 fn microsofts(registration: Registration) -> App {
     let app = App::new(registration.client_id, registration.name, MICROSOFT_ID).policy(Policy::PublicClient);
     app.first_party().family("1").redirect_uri(LOOPBACK)
-}
-
-fn users() -> Vec<User> {
-    [("Adele Vance", "AdeleV"), ("Grady Archie", "GradyA"), ("José Ünal", "JoseU"), ("李 雷", "LeiL"), ("Megan Bowen", "MeganB")]
-        .into_iter()
-        .zip(0x8a5f_0001_u32..)
-        .map(|((name, alias), number)| User {
-            id: format!("{number:08x}-4f2a-4c1b-9d3e-5a6b7c8d9e0f"),
-            display_name: name.to_owned(),
-            user_principal_name: format!("{alias}@{TENANT_DOMAIN}"),
-            needs_multi_factor: alias == "GradyA",
-            password: match alias {
-                "AdeleV" => USER_PASSWORD.to_owned(),
-                "GradyA" => MULTI_FACTOR_USER_PASSWORD.to_owned(),
-                "MeganB" => OTHER_USER_PASSWORD.to_owned(),
-                _ => format!("local~{}.password", alias.to_ascii_lowercase()),
-            },
-        })
-        .collect()
-}
-
-fn fabrikam_users() -> Vec<User> {
-    vec![User {
-        id: "fab10001-4f2a-4c1b-9d3e-5a6b7c8d9e0f".to_owned(),
-        display_name: "Alex Wilber".to_owned(),
-        user_principal_name: FABRIKAM_USER.to_owned(),
-        needs_multi_factor: false,
-        password: FABRIKAM_USER_PASSWORD.to_owned(),
-    }]
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::code_grant::success;
 use crate::codes::Ticket;
 use crate::devices;
-use crate::directory::{Organization, Policy, User};
+use crate::directory::{Organization, Policy};
 use crate::form::Form;
 use crate::interaction;
 use crate::realm::Kind;
@@ -16,6 +16,7 @@ use crate::refusal::Refusal;
 use crate::scopes::Asked;
 use crate::state::{State, lock};
 use crate::token_endpoint::{blocked, required};
+use crate::user::User;
 
 /// The grant's name; Entra also takes `device_code` alone.
 pub(crate) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";

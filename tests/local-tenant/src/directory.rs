@@ -4,6 +4,9 @@
 
 use std::time::Duration;
 
+use crate::federation::Federation;
+use crate::user::User;
+
 /// Everything that a local tenant knows.
 #[derive(Clone, Debug)]
 pub struct Directory {
@@ -111,6 +114,12 @@ impl Directory {
         self.find_app_anywhere(client_id).filter(|app| app.is_first_party || app.tenant_id.eq_ignore_ascii_case(tenant_id))
     }
 
+    /// The identity provider of a federated domain.
+    pub(crate) fn find_federation(&self, domain: &str) -> Option<&Federation> {
+        let mut federations = self.organizations.iter().flat_map(|organization| &organization.federations);
+        federations.find(|(name, _)| name.eq_ignore_ascii_case(domain)).map(|(_, federation)| federation)
+    }
+
     /// A user by their sign-in name, and the organization that is their home.
     pub(crate) fn find_user(&self, user_principal_name: &str) -> Option<(&Organization, &User)> {
         self.organizations.iter().find_map(|organization| {
@@ -151,12 +160,13 @@ pub struct Organization {
     pub(crate) name: String,
     pub(crate) domains: Vec<String>,
     pub(crate) users: Vec<User>,
+    pub(crate) federations: Vec<(String, Federation)>,
 }
 
 impl Organization {
     /// An organization with a tenant id and a display name.
     pub fn new(id: &str, name: &str) -> Organization {
-        Organization { id: id.to_owned(), name: name.to_owned(), domains: Vec::new(), users: Vec::new() }
+        Organization { id: id.to_owned(), name: name.to_owned(), domains: Vec::new(), users: Vec::new(), federations: Vec::new() }
     }
 
     /// Adds a verified domain.
@@ -165,27 +175,17 @@ impl Organization {
         self
     }
 
+    /// Adds a verified domain whose users another identity provider signs in.
+    pub fn federated_domain(mut self, domain: &str, federation: Federation) -> Organization {
+        self.federations.push((domain.to_owned(), federation));
+        self.domain(domain)
+    }
+
     /// Adds users.
     pub fn users(mut self, users: Vec<User>) -> Organization {
         self.users.extend(users);
         self
     }
-}
-
-/// A user, as Graph lists them.
-#[derive(Clone, Debug)]
-pub struct User {
-    /// Object id.
-    pub id: String,
-    /// Name shown to people.
-    pub display_name: String,
-    /// Sign-in name.
-    pub user_principal_name: String,
-    /// Conditional Access wants multi-factor authentication (AADSTS50076), which sign-ins have had only where a page asked for
-    /// the code of it.
-    pub needs_multi_factor: bool,
-    /// What they type into the sign-in page.
-    pub password: String,
 }
 
 /// An app registration together with its service principal in its tenant.

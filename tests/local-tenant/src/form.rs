@@ -36,7 +36,7 @@ impl Form {
     }
 
     fn read(bytes: &[u8]) -> Result<Form, Malformed> {
-        if !is_well_encoded(bytes) {
+        if percent_decode(bytes).is_none() {
             return Err(Malformed::BadEncoding);
         }
         let mut pairs: Vec<(String, String)> = Vec::new();
@@ -56,27 +56,24 @@ impl Form {
     }
 }
 
-/// Whether every percent sign begins an escape, nothing is raw that must be escaped, and the whole is UTF-8.
-fn is_well_encoded(body: &[u8]) -> bool {
-    let mut decoded = Vec::with_capacity(body.len());
-    let mut rest = body;
+/// Text of which every percent sign begins an escape, in which nothing is raw that must be escaped, and which is UTF-8.
+pub(crate) fn percent_decode(text: &[u8]) -> Option<String> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
     while let [first, tail @ ..] = rest {
         rest = match (first, tail) {
-            (b'%', [high, low, after @ ..]) => match (digit(*high), digit(*low)) {
-                (Some(high), Some(low)) => {
-                    decoded.push(high << 4 | low);
-                    after
-                }
-                _ => return false,
-            },
-            (b'%' | 0..=b' ' | 0x7f.., _) => return false,
+            (b'%', [high, low, after @ ..]) => {
+                decoded.push(digit(*high)? << 4 | digit(*low)?);
+                after
+            }
+            (b'%' | 0..=b' ' | 0x7f.., _) => return None,
             _ => {
                 decoded.push(*first);
                 tail
             }
         };
     }
-    std::str::from_utf8(&decoded).is_ok()
+    String::from_utf8(decoded).ok()
 }
 
 fn digit(character: u8) -> Option<u8> {

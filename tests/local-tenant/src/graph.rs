@@ -6,12 +6,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use crate::contoso::GRAPH_ID;
-use crate::directory::User;
 use crate::ids::{base64url, graph_date, guid};
 use crate::jwt::Unbelievable;
 use crate::record::Recorded;
 use crate::reply::Reply;
 use crate::state::State;
+use crate::user::User;
 
 /// What is shown of a user without `$select`.
 const DEFAULT_PROPERTIES: &[&str] = &[

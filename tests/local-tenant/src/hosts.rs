@@ -13,6 +13,8 @@ pub(crate) enum Site {
     Ciam,
     /// An AD FS farm.
     AdFs,
+    /// Identity providers of federated domains, told apart by their path.
+    Federation,
     /// An OpenID provider of another make.
     Oidc,
     /// Microsoft Graph.
@@ -52,10 +54,16 @@ pub(crate) const CLOUDS: &[Cloud] = &[
 /// Host of the OpenID provider of another make.
 pub const OIDC_HOST: &str = "login.contoso.example";
 
+/// Host of the AD FS farm.
+pub(crate) const AD_FS_HOST: &str = "adfs.contoso.com";
+/// Host of the other identity providers of federated domains.
+pub(crate) const FEDERATION_HOST: &str = "sts.contoso.com";
+
 const OTHERS: &[(&str, Site)] = &[
     ("contoso.b2clogin.com", Site::B2c),
     ("contoso.ciamlogin.com", Site::Ciam),
-    ("adfs.contoso.com", Site::AdFs),
+    (AD_FS_HOST, Site::AdFs),
+    (FEDERATION_HOST, Site::Federation),
     (OIDC_HOST, Site::Oidc),
     ("graph.microsoft.com", Site::Graph),
     ("graph.microsoft.us", Site::Graph),

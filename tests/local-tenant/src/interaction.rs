@@ -3,7 +3,7 @@
 use crate::authorize::{Prompt, Wish};
 use crate::codes::Ticket;
 use crate::contoso;
-use crate::directory::{App, Organization, User};
+use crate::directory::{App, Organization};
 use crate::form::Form;
 use crate::front::Account;
 use crate::ids::{guid, now};
@@ -15,6 +15,7 @@ use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::scopes::Asked;
 use crate::state::{State, lock};
+use crate::user::User;
 use crate::way::Way;
 
 /// A sign-in under way.
@@ -271,17 +272,20 @@ impl Interaction {
         let name = form.get("username").unwrap_or_default();
         let found = state.directory.find_user(name);
         let wrong = match found {
-            Some((_, user)) if form.get("password") == Some(user.password.as_str()) => {
+            Some((_, user)) if form.get("password") == Some(user.password.as_str()) && state.trouble_of(user).is_none() => {
                 let account = Account::new(&user.id);
                 let cookie = lock(&state.front).sign_in(account.clone(), request);
                 self.who = Some(account);
                 return proceed(self, request, state).header("set-cookie", cookie);
             }
-            Some(_) => "AADSTS50126: Invalid username or password.",
-            None => "AADSTS50034: The user account does not exist in the directory.",
+            Some((_, user)) => match state.trouble_of(user).filter(|_| form.get("password") == Some(user.password.as_str())) {
+                Some(trouble) => format!("AADSTS{}: {}", trouble.code(), trouble.text()),
+                None => "AADSTS50126: Invalid username or password.".to_owned(),
+            },
+            None => "AADSTS50034: The user account does not exist in the directory.".to_owned(),
         };
         match self.realm.client(&self.wish.client_id, state) {
-            Ok((_, app)) => pages::sign_in(&self.keep(state), app, name, Some(wrong)),
+            Ok((_, app)) => pages::sign_in(&self.keep(state), app, name, Some(&wrong)),
             Err(refusal) => pages::error(&self.realm, &refusal, request),
         }
     }

@@ -94,7 +94,7 @@ impl Signer {
             "x5t": self.key_id,
             "n": base64url(&self.public.n),
             "e": base64url(&self.public.e),
-            "x5c": [STANDARD.encode(&self.certificate)],
+            "x5c": [self.certificate()],
         });
         if let Some(issuer) = issuer {
             key["issuer"] = json!(issuer);
@@ -107,9 +107,24 @@ impl Signer {
     }
 
     fn signature(&self, text: &str) -> String {
+        base64url(self.sign_bytes(text.as_bytes()))
+    }
+
+    /// The signature of bytes (RSASSA-PKCS1-v1_5 with SHA-256).
+    pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> Vec<u8> {
         let mut signature = vec![0; self.key.public().modulus_len()];
-        self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).expect("an RSA key signs with PKCS #1");
-        base64url(signature)
+        self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), bytes, &mut signature).expect("an RSA key signs with PKCS #1");
+        signature
+    }
+
+    /// Whether a signature of [`Signer::sign_bytes`] is that of the bytes.
+    pub(crate) fn is_signature(&self, bytes: &[u8], signature: &[u8]) -> bool {
+        self.public.verify(&RSA_PKCS1_2048_8192_SHA256, bytes, signature).is_ok()
+    }
+
+    /// The certificate in base64.
+    pub(crate) fn certificate(&self) -> String {
+        STANDARD.encode(&self.certificate)
     }
 }
 

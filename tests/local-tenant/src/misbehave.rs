@@ -52,6 +52,15 @@ pub enum Misbehaviour {
     },
     /// The proper answer with these members of its JSON object replaced or added; a null takes one away.
     Token(Map<String, Value>),
+    /// The proper answer with every occurrence of a text in its body replaced; it has to occur.
+    Replace {
+        /// What is replaced.
+        from: String,
+        /// By what.
+        to: String,
+    },
+    /// The proper answer with its body made into another: encoded otherwise, cut, put together anew.
+    Body(fn(&str) -> Vec<u8>),
     /// The proper answer, in whose id token these claims are replaced or added, nulls taking them away. It is signed all the
     /// same.
     IdToken(Map<String, Value>),

@@ -39,6 +39,7 @@ fn document(issuer: &str) -> Value {
         "grant_types_supported": [
             "client_credentials",
             "authorization_code",
+            "password",
             "refresh_token",
             "urn:ietf:params:oauth:grant-type:device_code",
         ],

@@ -1,11 +1,12 @@
 //! The pages that people see while they sign in.
 
-use crate::directory::{App, Organization, Resource, User};
+use crate::directory::{App, Organization, Resource};
 use crate::html::{button, complaint, escape, field, form, hidden, page, paragraph};
 use crate::realm::Realm;
 use crate::record::Recorded;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
+use crate::user::User;
 
 /// Where the forms of these pages go.
 pub(crate) const ACTION: &str = "/interaction";

@@ -1,4 +1,5 @@
-//! Tokens for people at the authorities that are not Entra: codes, device codes and refresh tokens redeemed.
+//! Tokens for people at the authorities that are not Entra: codes, device codes and refresh tokens redeemed, passwords
+//! checked.
 
 use serde_json::{Value, json};
 
@@ -6,7 +7,7 @@ use crate::client_auth;
 use crate::codes;
 use crate::device_grant;
 use crate::devices;
-use crate::directory::{App, Organization, User};
+use crate::directory::{App, Organization};
 use crate::form::Form;
 use crate::ids::{guid, now, pairwise};
 use crate::realm::{Kind, Realm};
@@ -15,13 +16,14 @@ use crate::refresh::{invalid_grant, valid};
 use crate::refusal::Refusal;
 use crate::state::{State, lock};
 use crate::token_endpoint::{RESERVED_SCOPES, required, strange};
+use crate::user::User;
 
 /// What AD FS gives a token for when nothing else is asked for.
 const USER_INFO: &str = "urn:microsoft:userinfo";
 
 /// Whether a grant is for people.
 pub(crate) fn is_grant(grant: &str) -> bool {
-    matches!(grant, "authorization_code" | "refresh_token" | device_grant::GRANT_TYPE)
+    matches!(grant, "authorization_code" | "password" | "refresh_token" | device_grant::GRANT_TYPE)
 }
 
 /// The audience of the access token for a scope; B2C gives no such token when nothing is asked for.
@@ -71,6 +73,7 @@ pub(crate) fn token(issuer: &Issuer<'_>, request: &Recorded, form: &Form, state:
     let grant = match required(form, "grant_type")? {
         "authorization_code" => of_code(issuer.realm.kind, form, app, state)?,
         "refresh_token" => of_refresh_token(form, app, state)?,
+        "password" => of_password(issuer.realm, form, app, state)?,
         _ => of_device(issuer.realm.kind, form, app, state)?,
     };
     let audience = audience(issuer.realm.kind, app, &grant.scope, grant.resource.as_deref(), state)?;
@@ -95,6 +98,22 @@ fn of_device<'a>(kind: Kind, form: &Form, app: &App, state: &'a State) -> Result
     lock(&state.front).devices.redeem(form.get("device_code").unwrap_or_default());
     let (_, refresh_token) = lock(&state.sign_ins).begin(app, user, home, account.has_multi_factor);
     Ok(Grant { home, user, scope: device.scope, resource: None, nonce: None, refresh_token })
+}
+
+/// RFC 6749 section 4.3. None of these authorities says what was wrong with user name or password.
+fn of_password<'a>(realm: &Realm, form: &Form, app: &App, state: &'a State) -> Result<Grant<'a>, Refusal> {
+    let (name, password) = (required(form, "username")?, required(form, "password")?);
+    let found = state.directory.find_user(name);
+    let found = found.filter(|(_, user)| user.password == password && state.trouble_of(user).is_none() && !state.needs_multi_factor(user));
+    let (home, user) = found.ok_or_else(|| match realm.kind {
+        Kind::B2c => Refusal::new(400, "access_denied", 50126, "The username or password provided in the request are invalid."),
+        Kind::AdFs => invalid_grant(50126, "Invalid 'username' or 'password'."),
+        Kind::Oidc | Kind::Entra => invalid_grant(50126, "user name or password are wrong"),
+    })?;
+    realm.admit(app, home, user, state)?;
+    let (_, refresh_token) = lock(&state.sign_ins).begin(app, user, home, false);
+    let scope = form.get("scope").unwrap_or("openid").to_owned();
+    Ok(Grant { home, user, scope, resource: form.get("resource").map(str::to_owned), nonce: None, refresh_token })
 }
 
 fn of_refresh_token<'a>(form: &Form, app: &App, state: &'a State) -> Result<Grant<'a>, Refusal> {

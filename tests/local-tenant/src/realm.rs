@@ -1,11 +1,12 @@
 //! The authorities that people sign in to: which apps and people each knows, and how it words its errors.
 
-use crate::directory::{App, Organization, User};
+use crate::directory::{App, Organization};
 use crate::ids::{guid, timestamp};
 use crate::record::Recorded;
 use crate::refresh::{invalid_grant, named};
 use crate::refusal::Refusal;
 use crate::state::State;
+use crate::user::User;
 
 /// The make of an authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +80,7 @@ impl Realm {
 pub(crate) fn of_b2c(refusal: &Refusal) -> u32 {
     match refusal.code() {
         50011 => 90006,
+        50126 => 90225,
         700016 => 90018,
         65004 => 90091,
         50058 => 90077,
@@ -95,6 +97,7 @@ pub(crate) fn of_b2c(refusal: &Refusal) -> u32 {
 pub(crate) fn of_ad_fs(refusal: &Refusal) -> u32 {
     match refusal.code() {
         50011 => 9224,
+        50126 => 9659,
         700016 => 9223,
         7000218 => 9608,
         7000215 | 7000222 | 700025 | 700027 => 9622,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::claims::{self, Subject};
 use crate::client_auth;
-use crate::directory::{App, Organization, Policy, User};
+use crate::directory::{App, Organization, Policy};
 use crate::form::Form;
 use crate::ids::base64url;
 use crate::record::Recorded;
@@ -14,6 +14,7 @@ use crate::scopes::Asked;
 use crate::sign_in::{self, Known, Owner, SignIns};
 use crate::state::{State, lock};
 use crate::token_endpoint::{app, body, enabled, organization, policy_claims, required, strange, throttled};
+use crate::user::User;
 
 /// Tenants that stand for the user's own.
 const HOME: &[&str] = &["common", "organizations"];

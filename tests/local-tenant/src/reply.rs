@@ -47,6 +47,11 @@ impl Reply {
         self
     }
 
+    /// Status, headers and body.
+    pub(crate) fn into_parts(self) -> (u16, Vec<(String, String)>, Vec<u8>) {
+        (self.status, self.headers, self.body)
+    }
+
     /// As HTTP. Values that no header can hold cannot come from here: clients' values are checked before they are
     /// echoed and tests' values when they are queued.
     pub(crate) fn into_http(self) -> Response<Full<Bytes>> {
@@ -70,6 +75,19 @@ pub(crate) fn merged(reply: Reply, members: Map<String, Value>) -> Result<Reply,
         }
         _ => Err(reply),
     }
+}
+
+/// An answer whose body holds a text, with another in place of it; anything else comes back as it is.
+pub(crate) fn replaced(reply: Reply, from: &str, to: &str) -> Result<Reply, Reply> {
+    match std::str::from_utf8(&reply.body) {
+        Ok(body) if body.contains(from) => Ok(Reply { body: body.replace(from, to).into_bytes(), ..reply }),
+        _ => Err(reply),
+    }
+}
+
+/// An answer with its body made into another.
+pub(crate) fn with_body(reply: Reply, change: fn(&str) -> Vec<u8>) -> Reply {
+    Reply { body: change(&String::from_utf8_lossy(&reply.body)), ..reply }
 }
 
 /// The same for the claims of the answer's id token, which is signed anew.

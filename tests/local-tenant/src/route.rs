@@ -7,7 +7,7 @@ use crate::record::Recorded;
 use crate::refusal::with_login_headers;
 use crate::reply::Reply;
 use crate::state::State;
-use crate::{adfs, authorize, b2c, databricks, devices, discovery, graph, interaction, oidc, pages, token_endpoint};
+use crate::{adfs, authorize, b2c, databricks, devices, discovery, graph, interaction, oidc, pages, token_endpoint, trust, user_realm};
 
 /// The proper answer to a request.
 pub(crate) fn reply(request: &Recorded, state: &State) -> Reply {
@@ -32,7 +32,13 @@ fn at(site: Site, request: &Recorded, state: &State) -> Option<Reply> {
             _ => {}
         }
     }
+    if let [folder, "services", "trust", rest @ ..] = &path[..]
+        && matches!(site, Site::AdFs | Site::Federation | Site::Loopback)
+    {
+        return trust::reply(folder, rest, request, state);
+    }
     match site {
+        Site::Federation => None,
         Site::Login => entra(&path, request, state),
         Site::Ciam => tenant(&path, request, state),
         Site::B2c => b2c::reply(&path, request, state),
@@ -53,6 +59,9 @@ fn at(site: Site, request: &Recorded, state: &State) -> Option<Reply> {
 fn entra(path: &[&str], request: &Recorded, state: &State) -> Option<Reply> {
     match path {
         ["common", "discovery", "instance"] => Some(discovery::instance(request)),
+        ["common", word, name] if word.eq_ignore_ascii_case("userrealm") && !name.is_empty() => {
+            Some(user_realm::reply(name, request, state))
+        }
         _ => tenant(path, request, state),
     }
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::contoso::GRAPH_ID;
-use crate::directory::{App, Organization, Resource, User};
+use crate::directory::{App, Organization, Resource};
 use crate::refresh::invalid_grant;
 use crate::refusal::Refusal;
 use crate::state::{State, lock};
 use crate::token_endpoint::{RESERVED_SCOPES, missing, resource};
+use crate::user::User;
 
 /// The permission of Graph that comes with a sign-in that asks for nothing else.
 const PROFILE: &str = "User.Read";

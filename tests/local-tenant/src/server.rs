@@ -182,6 +182,13 @@ async fn reply_to(request: &Recorded, misbehaviour: Option<Misbehaviour>, state:
                 reply
             });
         }
+        Some(Misbehaviour::Replace { from, to }) => {
+            return reply::replaced(route::reply(request, state), &from, &to).unwrap_or_else(|reply| {
+                state.fault(format!("Misbehaviour::Replace met {}, whose answer does not hold {from:?}", request.path));
+                reply
+            });
+        }
+        Some(Misbehaviour::Body(change)) => return reply::with_body(route::reply(request, state), change),
         Some(Misbehaviour::IdToken(claims)) => {
             return reply::with_id_token(route::reply(request, state), claims, &state.signer).unwrap_or_else(|reply| {
                 state.fault(format!("Misbehaviour::IdToken met {}, whose answer has no id token", request.path));

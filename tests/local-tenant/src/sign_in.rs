@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use crate::directory::{App, Organization, User};
+use crate::directory::{App, Organization};
 use crate::ids::{base64url, random};
+use crate::user::User;
 
 /// All sign-ins and all their refresh tokens.
 #[derive(Debug, Default)]

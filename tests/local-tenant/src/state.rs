@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_rustls::rustls::ServerConfig;
 
-use crate::directory::{Directory, User};
+use crate::directory::Directory;
 use crate::front::Front;
 use crate::jwt::Signer;
 use crate::misbehave::{Misbehaviour, Queue};
@@ -15,6 +15,7 @@ use crate::record::{Connect, Recorded};
 use crate::scopes::Consents;
 use crate::server::Ports;
 use crate::sign_in::SignIns;
+use crate::user::{Trouble, User};
 
 /// The state of a running tenant. Who needs several locks takes them in this order: `front`, `sign_ins`, any other.
 pub(crate) struct State {
@@ -30,6 +31,7 @@ pub(crate) struct State {
     pub(crate) sign_ins: Mutex<SignIns>,
     pub(crate) consents: Mutex<Consents>,
     pub(crate) demands: Mutex<Vec<String>>,
+    pub(crate) troubles: Mutex<Vec<(String, Trouble)>>,
     pub(crate) queue: Mutex<Queue>,
     pub(crate) requests: Mutex<Vec<Recorded>>,
     pub(crate) connects: Mutex<Vec<Connect>>,
@@ -49,6 +51,13 @@ impl State {
     /// Whether policies want a second factor of a user, from the beginning or by now.
     pub(crate) fn needs_multi_factor(&self, user: &User) -> bool {
         user.needs_multi_factor || lock(&self.demands).contains(&user.id)
+    }
+
+    /// What stands in the way of a user's sign-ins, by now or from the beginning.
+    pub(crate) fn trouble_of(&self, user: &User) -> Option<Trouble> {
+        let troubles = lock(&self.troubles);
+        let last = troubles.iter().rev().find(|(id, _)| *id == user.id);
+        last.map(|(_, trouble)| trouble.clone()).or_else(|| user.trouble.clone())
     }
 
     /// Records a request to the proxy.

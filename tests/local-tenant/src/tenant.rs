@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use crate::browser::Browser;
-use crate::directory::{Directory, User};
+use crate::directory::Directory;
 use crate::front::Account;
 use crate::jwt::Signer;
 use crate::misbehave::{Misbehaviour, Queue};
@@ -17,6 +17,7 @@ use crate::record::{Connect, Recorded};
 use crate::server::{self, Listeners};
 use crate::sign_in::SignIns;
 use crate::state::{State, lock};
+use crate::user::{Trouble, User};
 use crate::{certificate, contoso};
 
 /// A local tenant that serves until it is dropped.
@@ -89,6 +90,7 @@ impl Builder {
             front: Mutex::default(),
             consents: Mutex::default(),
             demands: Mutex::default(),
+            troubles: Mutex::default(),
             sign_ins: Mutex::new(SignIns::default()),
             queue: Mutex::new(Queue::default()),
             requests: Mutex::default(),
@@ -200,6 +202,15 @@ impl Tenant {
         lock(&self.state.demands).push(id);
     }
 
+    /// Puts something in the way of a user's sign-ins from now on.
+    ///
+    /// # Panics
+    /// When the directory has no such user.
+    pub fn trouble(&self, user_principal_name: &str, trouble: Trouble) {
+        let id = self.user(user_principal_name).id.clone();
+        lock(&self.state.troubles).push((id, trouble));
+    }
+
     fn user(&self, user_principal_name: &str) -> &User {
         let found = self.state.directory.find_user(user_principal_name).map(|(_, user)| user);
         found.unwrap_or_else(|| panic!("the directory has no user {user_principal_name}"))
@@ -245,7 +256,12 @@ impl Tenant {
     pub(crate) fn people(&self) -> impl Iterator<Item = String> {
         let users = self.state.directory.organizations.iter().flat_map(|organization| &organization.users);
         users.map(|user| {
-            let more = if user.needs_multi_factor { ", needs multi-factor authentication" } else { "" };
+            let more = match &user.trouble {
+                _ if user.needs_multi_factor => ", needs multi-factor authentication".to_owned(),
+                Some(trouble) => format!(", refused (AADSTS{})", trouble.code()),
+                None if self.state.directory.find_federation(user.domain()).is_some() => ", of a federated domain".to_owned(),
+                None => String::new(),
+            };
             format!("{:36}  {:28}  {}{more}", user.user_principal_name, user.password, user.display_name)
         })
     }

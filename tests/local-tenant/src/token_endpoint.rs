@@ -12,13 +12,20 @@ use crate::record::Recorded;
 use crate::refusal::{Refusal, with_login_headers};
 use crate::reply::Reply;
 use crate::state::State;
-use crate::{code_grant, device_grant, refresh};
+use crate::{assertion_grant, code_grant, device_grant, password_grant, refresh};
 
 /// Scopes about a person; for an app alone they mean nothing and are passed over.
 pub(crate) const RESERVED_SCOPES: &[&str] = &["openid", "profile", "offline_access", "email"];
 
 /// Tenants that stand for many.
-const SHARED_TENANTS: &[&str] = &["common", "organizations", "consumers", "9188040d-6c67-4c5b-b112-36a304b66dad"];
+const SHARED_TENANTS: &[&str] = &["common", "organizations", "consumers", PERSONAL_TENANT];
+/// The tenant of Microsoft's personal accounts.
+const PERSONAL_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
+/// Whether a tenant is that of personal accounts.
+pub(crate) fn is_personal(tenant: &str) -> bool {
+    ["consumers", PERSONAL_TENANT].iter().any(|name| name.eq_ignore_ascii_case(tenant))
+}
 
 /// Answers a request to `/{tenant}/oauth2/v2.0/token`.
 pub(crate) fn reply(request: &Recorded, tenant: &str, state: &State) -> Reply {
@@ -43,8 +50,12 @@ fn issue(request: &Recorded, tenant: &str, state: &State) -> Result<Value, Refus
         _ => {}
     }
     let scope = required(&form, "scope")?;
-    if grant == "refresh_token" {
-        return refresh::issue(request, tenant, &form, state);
+    check_proofs(&form, state)?;
+    match (grant, assertion_grant::saml_of(grant)) {
+        ("refresh_token", _) => return refresh::issue(request, tenant, &form, state),
+        ("password", _) => return password_grant::issue(request, tenant, &form, state),
+        (_, Some(saml)) => return assertion_grant::issue(saml, request, tenant, &form, state),
+        _ => {}
     }
     let organization = organization(tenant, state)?;
     let app = app(client_id, organization, state)?;
@@ -58,6 +69,18 @@ fn issue(request: &Recorded, tenant: &str, state: &State) -> Result<Value, Refus
     check_policies(app)?;
     let subject = Subject { app, organization, resource, identifier };
     Ok(success(request, &subject, resource, state))
+}
+
+/// Refuses a password that is sent where an assertion proves who it is. Entra passes it over, and that is why clients which
+/// send it are to be found out here: the test fails, whatever they make of the refusal.
+fn check_proofs(form: &Form, state: &State) -> Result<(), Refusal> {
+    let has_password = ["username", "password"].iter().any(|name| form.get(name).is_some());
+    if form.get("assertion").is_none() || !has_password {
+        return Ok(());
+    }
+    let text = "A request with an assertion has a user name or a password too, which is nobody's business here.";
+    state.fault(text.to_owned());
+    Err(Refusal::new(400, "invalid_request", 9_002_313, text))
 }
 
 fn success(request: &Recorded, subject: &Subject<'_>, resource: &Resource, state: &State) -> Value {

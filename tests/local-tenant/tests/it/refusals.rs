@@ -31,7 +31,7 @@ fn each_fault_has_its_code() {
         ("no client", form(&[("client_id", "")]), 400, "invalid_request", 900144),
         ("no scope", form(&[("scope", "")]), 400, "invalid_request", 900144),
         ("only reserved scopes", form(&[("scope", "openid profile offline_access")]), 400, "invalid_request", 900144),
-        ("other grant", form(&[("grant_type", "password")]), 400, "unsupported_grant_type", 70003),
+        ("other grant", form(&[("grant_type", "no such grant")]), 400, "unsupported_grant_type", 70003),
         ("unknown app", form(&[("client_id", "00000000-0000-0000-0000-000000000001")]), 400, "unauthorized_client", 700016),
         ("app of another tenant", as_app(contoso::FABRIKAM_DAEMON), 400, "unauthorized_client", 700016),
         ("disabled app", as_app(contoso::DISABLED), 400, "unauthorized_client", 7000112),
