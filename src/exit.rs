@@ -30,13 +30,18 @@ pub(crate) fn code(error: &Error) -> u8 {
         Error::Interaction(_) => INTERACTION,
         Error::Internal(_) | Error::System(_) => OTHER,
         Error::Interrupted(signal) => SIGNAL + signal.number(),
-        Error::Refused(refused) => match crate::hint::who_can_lift(refused) {
-            Who::SignIn => INTERACTION,
-            Who::Platform => UNAVAILABLE,
-            Who::Caller | Who::AppOwner | Who::TenantAdmin => REFUSED,
-        },
+        Error::Refused(refused) => of_refusal(crate::hint::who_can_lift(refused)),
         Error::TimedOut { .. } | Error::Transport(_) | Error::Unavailable(_) | Error::Unreadable(_) => UNAVAILABLE,
         Error::Usage(_) => USAGE,
+    }
+}
+
+/// The code that a refusal ends the process with, by who can lift it.
+pub(crate) fn of_refusal(who: Who) -> u8 {
+    match who {
+        Who::SignIn => INTERACTION,
+        Who::Platform => UNAVAILABLE,
+        Who::Caller | Who::AppOwner | Who::TenantAdmin => REFUSED,
     }
 }
 

@@ -13,7 +13,7 @@
 //! | `flow` | one file a flow, named as its command; each reads top-down as the order of events |
 //! | `entra` | the protocol, pure: authorities, scopes, requests, replies, refusals. No IO, no clock, no randomness |
 //! | `hint` | what to do about an error: causes, who can lift it, the next step |
-//! | `output` | a token as text in each format; where it goes; errors in their one shape |
+//! | `output` | a token as text in each format; where it goes; errors and explanations in their one shape |
 //! | `http` | the one file that names the HTTP library: lazy client, limits, retries, redacted trace |
 //! | `loopback` | the port of this machine that catches the answer of a sign-in, whoever else calls there |
 //! | `browser` | what opens an address for a person |

@@ -16,6 +16,8 @@ use crate::entra::grant::{Caller, Grant, TokenRequest};
 use crate::entra::reply::Reply;
 use crate::entra::scope::{self, Scopes};
 use crate::entra::{refusal, resource, token};
+use crate::hint;
+use crate::output::explanation;
 use crate::redact::{self, Masks};
 use crate::secret::Secret;
 
@@ -29,6 +31,19 @@ fn bodies() -> impl Strategy<Value = Vec<u8>> {
         bytes
     });
     prop_oneof![any::<Vec<u8>>(), cut, garbled]
+}
+
+/// Texts about errors, whole and in pieces.
+fn texts_with_codes() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        any::<String>(),
+        "[ -~]{0,20}",
+        "(AADSTS|aadb2c|MSIS|ID| id|code=|error_codes\":\\[|tenant '|the scope |scope='|directory '|\\\\u0027)",
+        "[0-9]{1,12}",
+        "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+        "(é|문자|\u{1b}\\[2J|::set-env name=a::|##vso\\[x\\]|\n)",
+    ];
+    proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
 }
 
 proptest! {
@@ -87,6 +102,19 @@ proptest! {
         drop((plan::is_placeholder(&text), scope::suggestion(&text), resource::scope(&text, Cloud::UsGov)));
         let scopes = Scopes::new([text]);
         drop((scopes.not_default().map(str::to_owned), scopes.two_resources().is_some()));
+    }
+
+    #[test]
+    fn any_text_is_searched_for_codes_and_nothing_else_of_it_is_shown(text in texts_with_codes(), odd in "[QZ~^]{8}") {
+        let found = hint::found(&format!("{odd} {text} {odd}"));
+        for shown in [explanation::text(&found), explanation::json(&found)] {
+            prop_assert!(!shown.contains(|character: char| character.is_control() && character != '\n'), "{}", shown);
+            prop_assert!(!shown.contains("::") && !shown.contains("##") && !shown.contains(&odd), "{}", shown);
+        }
+        prop_assert!(found.codes.len() <= 100);
+        for (at, code) in found.codes.iter().enumerate() {
+            prop_assert!(!found.codes[..at].contains(code), "{} is there twice", code);
+        }
     }
 
     #[test]

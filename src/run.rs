@@ -5,6 +5,7 @@ mod cache_command;
 mod cached;
 mod client_creds;
 mod context;
+mod explain;
 mod people;
 mod refresh;
 mod secrets;
@@ -72,6 +73,7 @@ fn act(cli: &Cli, terminal: &Terminal) -> Result<(), Error> {
         Action::ClientCreds(command) => client_creds::run(command, &context),
         Action::Refresh(command) => refresh::run(command, &context),
         Action::Cache(command) => cache_command::run(command, &context),
+        Action::Explain(command) => explain::run(command, &context),
     }
 }
 

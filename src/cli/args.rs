@@ -25,6 +25,7 @@ pub(crate) enum Action {
     DeviceCode(Box<DeviceCode>),
     Refresh(Box<Refresh>),
     Cache(Cache),
+    Explain(Explain),
 }
 
 /// See and forget the tokens that are kept
@@ -56,6 +57,17 @@ pub(crate) struct Selection {
     /// Those of the tenant with this id or domain name
     #[arg(long, value_name = "TENANT", value_parser = text)]
     pub(crate) tenant_id: Option<String>,
+}
+
+/// Explain an error, offline: what it means, who can lift it, what to do
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// A code (AADSTS50126, or its digits), an error's text or JSON, a part of a log; or - for standard input
+    #[arg(value_name = "CODE|TEXT")]
+    pub(crate) text: Vec<OsString>,
+    /// Form of the explanation: text or json
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
+    pub(crate) output: ListFormat,
 }
 
 /// The forms of a list.
@@ -270,6 +282,14 @@ Examples:
                                               (who is signed in by az login)
 ";
 
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  entra-token explain AADSTS50126
+  entra-token explain \"AADSTS65001: The user or administrator has not ...\"
+  entra-token explain -o json < error.json
+  journalctl -u my-app | entra-token explain -
+";
+
 /// The tree of commands. The options of each are built when it is chosen, not before; those that stand before any command are built
 /// where the line begins with one.
 fn command(begins_with_options: bool) -> Command {
@@ -309,6 +329,12 @@ fn command(begins_with_options: bool) -> Command {
             let command = Cache::augment_subcommands(command).mut_subcommands(|command| command.defer(with_common));
             with_common(command).subcommand_required(true).disable_help_subcommand(true)
         }))
+        .subcommand(
+            Command::new("explain")
+                .about("Explain an error, offline: what it means, who can lift it, what to do")
+                .after_help(EXPLAIN_EXAMPLES)
+                .defer(|command| with_common(Explain::augment_args(command))),
+        )
 }
 
 /// A command with the common options behind its own. It keeps what is said about it, which the types would overwrite.
@@ -333,6 +359,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, cla
         "client-creds" => Action::ClientCreds(Box::new(ClientCreds::from_arg_matches(chosen)?)),
         "refresh" => Action::Refresh(Box::new(Refresh::from_arg_matches(chosen)?)),
         "cache" => Action::Cache(Cache::from_arg_matches(chosen)?),
+        "explain" => Action::Explain(Explain::from_arg_matches(chosen)?),
         _ => return Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand)),
     };
     Ok(Cli { common: common(if begins_with_options { &matches } else { chosen })?, action })

@@ -22,6 +22,9 @@ const CA_FILE_LIMIT: usize = 16 << 20;
 /// The largest secret, in bytes.
 const SECRET_LIMIT: usize = 64 << 10;
 
+/// The most of a text that is looked at, in bytes.
+pub(crate) const TEXT_LIMIT: usize = 1 << 20;
+
 /// When the command's time is up, and how long it was, for messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limit {
@@ -44,6 +47,23 @@ pub(crate) fn read_ca_file(path: &Path, limit: Limit) -> Result<Zeroizing<Vec<u8
         Problem::Unreadable(why) => UsageError::new(format!("the file {name} of --ca-file cannot be used: {why}")).into(),
         Problem::TooLarge => UsageError::new(format!("the file {name} of --ca-file is larger than {CA_FILE_LIMIT} bytes")).into(),
     })
+}
+
+/// Reads a text from standard input, as much of it as is looked at, and whether that is all. What is no UTF-8 is replaced.
+pub(crate) fn read_text(limit: Limit) -> Result<(Zeroizing<String>, bool), Error> {
+    let name = "standard input";
+    let read = bounded(limit, name, || {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(8 << 10));
+        io::stdin().lock().take(TEXT_LIMIT as u64 + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    });
+    let bytes = read.map_err(|problem| match problem {
+        Problem::Failed(error) => error,
+        Problem::Unreadable(why) => UsageError::new(format!("{name} cannot be read: {why}")).into(),
+        Problem::TooLarge => UsageError::new(format!("{name} is too large")).into(),
+    })?;
+    let looked_at = &bytes[..bytes.len().min(TEXT_LIMIT)];
+    Ok((Zeroizing::new(String::from_utf8_lossy(looked_at).into_owned()), bytes.len() <= TEXT_LIMIT))
 }
 
 /// Reads a parameters file (`-` is standard input), and warns where it holds a secret that others can read.

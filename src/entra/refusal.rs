@@ -128,16 +128,18 @@ impl Refusal {
         words.split("Trace ID:").next().unwrap_or(words).trim()
     }
 
-    /// Azure AD B2C's own code (`AADB2C90086`), which no table explains.
+    /// Azure AD B2C's own code (`AADB2C90086`).
     pub(crate) fn b2c_code(&self) -> Option<&str> {
         let code = self.description.split(':').next()?;
         (code.starts_with("AADB2C") && is_code(code)).then_some(code)
     }
 }
 
-/// Whether a text is a code of Microsoft's: letters and digits that begin with `AAD` or `MSIS`.
+/// Whether a text is a code of Microsoft's: letters and digits that begin with `AAD` or `MSIS`, or `ID` and digits.
 fn is_code(text: &str) -> bool {
-    (text.starts_with("AAD") || text.starts_with("MSIS")) && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    let is_fault = text.strip_prefix("ID").is_some_and(|digits| digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let begins_so = is_fault || text.starts_with("AAD") || text.starts_with("MSIS");
+    begins_so && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn numbers(member: Option<&RawValue>) -> Vec<u32> {
@@ -223,5 +225,7 @@ mod tests {
     fn b2c_codes_are_told_apart() {
         let refusal = refusal(&reply::of(400, r#"{"error":"invalid_grant","error_description":"AADB2C90086: Not this grant."}"#)).unwrap();
         assert_eq!((refusal.b2c_code(), refusal.words()), (Some("AADB2C90086"), "Not this grant."));
+        let fault = Refusal { description: "ID3242: Not this password.".to_owned(), ..Refusal::default() };
+        assert_eq!((fault.b2c_code(), fault.words()), (None, "Not this password."));
     }
 }

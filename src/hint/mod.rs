@@ -1,10 +1,23 @@
 //! What to do about an error: why it came, who can lift it, the next step.
 
 mod aadsts;
+mod b2c;
+mod code;
+mod explanation;
+mod find;
+mod msis;
+mod names;
+#[cfg(test)]
+mod tables_tests;
+mod values;
+mod who;
+mod wif;
 
 use std::time::Duration;
 
-pub(crate) use aadsts::Who;
+pub(crate) use code::Code;
+pub(crate) use explanation::{Explanation, Values, Who};
+pub(crate) use find::{Found, found};
 
 use crate::entra::refusal::Refusal;
 use crate::error::{Cancelled, Error, Exchanged, Refused, Transport, TransportKind, Unavailable};
@@ -19,54 +32,40 @@ pub(crate) struct Advice {
     pub(crate) fix: Option<String>,
 }
 
-/// Codes that only frame a more specific one beside them.
-const FRAMES: &[u32] = &[50000, 70002];
-
-/// The code that says most about a refusal.
-fn principal(refusal: &Refusal) -> Option<u32> {
-    let specific = refusal.codes.iter().find(|code| !FRAMES.contains(code) && aadsts::explanation(**code).is_some());
-    specific.or_else(|| refusal.codes.iter().find(|code| !FRAMES.contains(code))).or(refusal.codes.first()).copied()
+/// The code that says most about a refusal: Entra's own, else that of B2C or of a federation server in the description, else
+/// MSAL's name for the failure.
+fn principal(refusal: &Refusal) -> Option<Code> {
+    let codes = || refusal.codes.iter().copied().map(Code::Aadsts);
+    let specific = || codes().filter(|code| !code.is_frame());
+    let own = specific().find(|code| code.explanation().is_some()).or_else(|| specific().next()).or_else(|| codes().next());
+    own.or_else(|| find::first(&refusal.description)).or_else(|| Code::named(&refusal.error).filter(|code| code.is_of_msal()))
 }
 
 /// What happened, for a refusal: in our words where the code is known, in the platform's where it is not.
 pub(crate) fn what(refusal: &Refusal) -> String {
-    let known = principal(refusal).and_then(aadsts::explanation);
+    let code = principal(refusal);
     let words = foreign(refusal.words());
-    let what = match known {
+    let what = match code.and_then(Code::explanation) {
         Some(explanation) => explanation.what.to_owned(),
         None if words.is_empty() => "the platform refused without saying why".to_owned(),
         None => format!("the platform refused: {}", words.trim_end_matches('.')),
     };
-    let code = principal(refusal).map(|code| format!("AADSTS{code}")).or_else(|| refusal.b2c_code().map(str::to_owned));
-    let label: Vec<String> = code.into_iter().chain([foreign(&refusal.error)]).collect();
+    let number = code.filter(|code| !matches!(code, Code::Name(_))).map(|code| code.to_string());
+    let label: Vec<String> = number.into_iter().chain([foreign(&refusal.error)]).collect();
     format!("{what} ({})", label.join(" "))
 }
 
-/// Who can lift a refusal, which decides the exit code: by the code, else by `suberror`, else by `error`.
+/// Who can lift a refusal, which decides the exit code.
 pub(crate) fn who(refusal: &Refusal) -> Who {
-    if let Some(explanation) = principal(refusal).and_then(aadsts::explanation) {
-        return explanation.who;
-    }
-    match refusal.suberror.as_deref() {
-        Some(
-            "basic_action"
-            | "additional_action"
-            | "message_only"
-            | "consent_required"
-            | "user_password_expired"
-            | "bad_token"
-            | "token_expired",
-        ) => {
-            return Who::SignIn;
-        }
-        Some("protection_policy_required" | "device_authentication_failed" | "client_mismatch") => return Who::TenantAdmin,
-        _ => {}
-    }
-    match refusal.error.as_str() {
-        "interaction_required" | "login_required" | "consent_required" => Who::SignIn,
-        "temporarily_unavailable" | "server_error" => Who::Platform,
-        _ => Who::AppOwner,
-    }
+    let suberror = refusal.suberror.as_deref();
+    let of_code = principal(refusal).and_then(|code| who::of_code(code, suberror));
+    of_code.unwrap_or_else(|| who::of_others(suberror, refusal.claims.is_some(), &refusal.error))
+}
+
+/// Who can lift what a code of a text stands for; `None` where nothing says so.
+pub(crate) fn who_of(code: Code, found: &Found) -> Option<Who> {
+    let says_more = found.suberror.is_some() || found.has_claims;
+    who::of_code(code, found.suberror).or_else(|| says_more.then(|| who::of_others(found.suberror, found.has_claims, "")))
 }
 
 /// Who can lift a refusal of what was asked for: a refresh token that is not taken any more is got anew by signing in.
@@ -152,26 +151,30 @@ fn of_device(refused: &Refused, advice: Advice) -> Advice {
 
 fn of_refusal(refused: &Refused) -> Advice {
     let refusal = &refused.refusal;
-    if let Some(explanation) = principal(refusal).and_then(aadsts::explanation) {
-        let values = [
-            ("{authority}", &refused.authority),
-            ("{client_id}", &refused.client_id),
-            ("{tenant}", &refused.tenant),
-            ("{scope}", &refused.scope),
-        ];
-        let fill = |text: &str| values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, &printable(value)));
+    if let Some(explanation) = principal(refusal).and_then(Code::explanation) {
+        let shown = |value: &str| Some(printable(value));
+        let values = Values {
+            authority: shown(&refused.authority),
+            client_id: shown(&refused.client_id),
+            tenant: shown(&refused.tenant),
+            scope: shown(&refused.scope),
+        };
+        let fill = |text: &str| values.fill(text);
         let mut why = fill(explanation.why);
         // Some codes stand for many causes, and only the platform's own words tell them apart.
-        if explanation.why.contains("description") || explanation.fix.contains("description") {
-            why = format!("{why}: {}", foreign(refusal.words()));
+        let words = foreign(refusal.words());
+        if !words.is_empty() && (explanation.why.contains("description") || explanation.fix.contains("description")) {
+            why = format!("{why}: {words}");
         }
         // The page was told not to ask.
         let fix = match explanation.code {
-            65_001 if refused.exchanged != Exchanged::App => fill(
+            Code::Aadsts(65001) if refused.exchanged != Exchanged::App => fill(
                 "sign in with entra-token auth-code and accept what the page asks; where that takes an administrator, they accept at \
                  {authority}/adminconsent?client_id={client_id}",
             ),
-            50_058 if refused.exchanged == Exchanged::Browser => "leave --prompt none out, so that the page may ask".to_owned(),
+            Code::Aadsts(50058) if refused.exchanged == Exchanged::Browser => {
+                "leave --prompt none out, so that the page may ask".to_owned()
+            }
             _ => fill(explanation.fix),
         };
         return Advice { why: Some(why), fix: Some(fix) };
@@ -256,8 +259,42 @@ mod tests {
     fn a_known_code_is_said_in_our_words_and_an_unknown_one_in_the_platforms() {
         assert_eq!(what(&refusal(&[7_000_215], "invalid_client", None)), "the client secret is not right (AADSTS7000215 invalid_client)");
         assert_eq!(what(&refusal(&[1], "odd\u{1b}", None)), "the platform refused: Server words (AADSTS1 odd\\u{1b})");
-        assert_eq!(principal(&refusal(&[70_002, 50_126], "invalid_grant", None)), Some(50_126));
-        assert_eq!(principal(&refusal(&[70_002], "invalid_client", None)), Some(70_002));
+        assert_eq!(principal(&refusal(&[70_002, 50_126], "invalid_grant", None)), Some(Code::Aadsts(50126)));
+        assert_eq!(principal(&refusal(&[70_002], "invalid_client", None)), Some(Code::Aadsts(70002)));
+    }
+
+    #[test]
+    fn a_code_of_the_federation_or_of_msal_counts_where_entra_gives_none() {
+        let said = |error: &str, description: &str| {
+            let refusal = Refusal { error: error.to_owned(), description: description.to_owned(), ..Refusal::default() };
+            (what(&refusal), who(&refusal))
+        };
+        let fault = "ID3242: The security token could not be authenticated or authorized.";
+        for (error, description, expected, by) in [
+            (
+                "parsing_wstrust_response_failed",
+                fault,
+                "the user name or password is not right at the federation's own server (ID3242 parsing_wstrust_response_failed)",
+                Who::Caller,
+            ),
+            (
+                "a:RequestFailed",
+                "MSIS3127: The specified request failed.",
+                "the federation server refused the request (MSIS3127 a:RequestFailed)",
+                Who::Caller,
+            ),
+            ("unknown_user_type", "x", "Entra does not know what kind of account this is (unknown_user_type)", Who::Caller),
+            (
+                "access_denied",
+                "AADB2C90118: The user has forgotten.",
+                "the person has forgotten the password (AADB2C90118 access_denied)",
+                Who::SignIn,
+            ),
+            ("invalid_grant", "AADB2C1: Odd.", "the platform refused: Odd (AADB2C1 invalid_grant)", Who::AppOwner),
+            ("invalid_grant", "Words of theirs.", "the platform refused: Words of theirs (invalid_grant)", Who::AppOwner),
+        ] {
+            assert_eq!(said(error, description), (expected.to_owned(), by));
+        }
     }
 
     #[test]

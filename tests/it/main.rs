@@ -16,6 +16,7 @@ mod cache_sharing;
 mod client_creds;
 #[cfg(unix)]
 mod device_code;
+mod explain;
 mod input;
 #[cfg(unix)]
 mod listener;
