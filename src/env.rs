@@ -59,6 +59,8 @@ pub(crate) const SUDO_USER: Variable = Variable("SUDO_USER");
 pub(crate) const ENTRA_TOKEN_REFRESH_TOKEN: Variable = Variable("ENTRA_TOKEN_REFRESH_TOKEN");
 /// The name that a person signs in with (Azure SDKs).
 pub(crate) const AZURE_USERNAME: Variable = Variable("AZURE_USERNAME");
+/// The password that goes with it (Azure SDKs), for `username-password`.
+pub(crate) const AZURE_PASSWORD: Variable = Variable("AZURE_PASSWORD");
 /// Where tokens are kept: a file, a folder, or `none`.
 pub(crate) const ENTRA_TOKEN_CACHE: Variable = Variable("ENTRA_TOKEN_CACHE");
 /// The folder of what a user's programs keep between runs (XDG Base Directory Specification).

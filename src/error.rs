@@ -205,6 +205,8 @@ pub(crate) enum Exchanged {
     Browser,
     /// A sign-in on another device.
     Device,
+    /// A name and a password, at the platform or at the federation that the account belongs to.
+    Password,
     /// What a sign-in left behind.
     RefreshToken,
 }

@@ -20,8 +20,6 @@ use crate::request::{Method, Request};
 use crate::secret::Secret;
 use crate::trust::{Authorities, NoAuthorities, Verifier};
 
-/// The largest body that is read, in bytes.
-const BODY_LIMIT: usize = 1 << 20;
 /// The largest sum of header names and values that is accepted, in bytes.
 const HEADER_LIMIT: usize = 64 << 10;
 /// The largest number of headers that is accepted.
@@ -187,9 +185,9 @@ impl Http {
         let headers = response.headers().clone();
         log::info!("{host} answered with status {status}");
         check_headers(status, &headers, host)?;
-        let body = match read_body(response).await {
+        let body = match read_body(response, request.answer_limit).await {
             Ok(Some(body)) => body,
-            Ok(None) => return Err(unreadable(host, format!("it is larger than {BODY_LIMIT} bytes"))),
+            Ok(None) => return Err(unreadable(host, format!("it is larger than {} bytes", request.answer_limit))),
             Err(error) => return self.failed(&error, host),
         };
         // Masked before it is cut as well: half a secret would not be found.
@@ -206,8 +204,10 @@ impl Http {
         for (name, value) in &request.headers {
             log::debug!("> {name}: {}", self.masks.apply(value));
         }
-        if !request.body.is_empty() {
+        if request.is_form() {
             log::debug!("> {}", self.masks.apply(&redact::form(&request.body)));
+        } else if !request.body.is_empty() {
+            log::debug!("> ({} bytes)", request.body.len());
         }
     }
 
@@ -295,15 +295,15 @@ fn check_headers(status: u16, headers: &HeaderMap, host: &str) -> Result<(), Err
 }
 
 /// The body, or `None` when it is larger than the limit.
-async fn read_body(mut response: reqwest::Response) -> Result<Option<Zeroizing<Vec<u8>>>, reqwest::Error> {
+async fn read_body(mut response: reqwest::Response, most: usize) -> Result<Option<Zeroizing<Vec<u8>>>, reqwest::Error> {
     let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
-    if announced.is_some_and(|length| length > BODY_LIMIT) {
+    if announced.is_some_and(|length| length > most) {
         return Ok(None);
     }
     // Growing leaves copies behind, and few answers are larger.
     let mut body = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(16 << 10)));
     while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > BODY_LIMIT {
+        if body.len() + chunk.len() > most {
             return Ok(None);
         }
         body.extend_from_slice(&chunk);

@@ -8,7 +8,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::cli::parameters;
-use crate::cli::plan;
+use crate::cli::placeholder;
 use crate::entra::authority::{Authority, Endpoint};
 use crate::entra::client_auth::ClientAuth;
 use crate::entra::cloud::Cloud;
@@ -99,7 +99,7 @@ proptest! {
 
     #[test]
     fn settings_of_any_text_are_looked_at_without_a_panic(text in any::<String>()) {
-        drop((plan::is_placeholder(&text), scope::suggestion(&text), resource::scope(&text, Cloud::UsGov)));
+        drop((placeholder::is_placeholder(&text), scope::suggestion(&text), resource::scope(&text, Cloud::UsGov)));
         let scopes = Scopes::new([text]);
         drop((scopes.not_default().map(str::to_owned), scopes.two_resources().is_some()));
     }

@@ -84,7 +84,7 @@ fn all_forms(secrets: &[Secret]) -> Vec<Secret> {
     all
 }
 
-/// A secret as it is; encoded for a form, for a URL (only what must be, or every byte) and for JSON; in hexadecimal; in
+/// A secret as it is; encoded for a form, for a URL (only what must be, or every byte), for JSON and for XML; in hexadecimal; in
 /// base64, wherever in the encoded text it begins; and backwards.
 fn forms(value: &str) -> Vec<Secret> {
     let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
@@ -94,7 +94,12 @@ fn forms(value: &str) -> Vec<Secret> {
     let json = serde_json::Value::from(value).to_string();
     let json = json[1..json.len() - 1].to_owned();
     let mut forms = vec![value.to_owned(), lower_case_escapes(&percent), lower_case_escapes(&whole), hexadecimal.to_uppercase()];
-    forms.extend([form, percent, whole, hexadecimal, json, value.chars().rev().collect()]);
+    let ampersand = value.replace('&', "&amp;");
+    let text = ampersand.replace('<', "&lt;").replace('>', "&gt;");
+    forms.push(ampersand.replace('<', "&lt;"));
+    forms.push(text.replace('"', "&quot;").replace('\'', "&apos;"));
+    forms.push(text.replace('"', "&quot;").replace('\'', "&#39;"));
+    forms.extend([text, form, percent, whole, hexadecimal, json, value.chars().rev().collect()]);
     for shift in 0..3 {
         let standard = base64_inside(value.as_bytes(), shift);
         // A few letters, or none, would be found in every text.

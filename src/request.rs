@@ -29,9 +29,22 @@ pub(crate) struct Request {
     /// Names in lower case, and values without a secret.
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Zeroizing<Vec<u8>>,
+    /// The largest answer that makes sense, in bytes.
+    pub(crate) answer_limit: usize,
 }
 
+/// The type of a form (URL Standard section 5).
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+
+/// The largest answer of a platform, in bytes: a token's has some kilobytes.
+pub(crate) const ANSWER_LIMIT: usize = 1 << 20;
+
 impl Request {
+    /// Whether its body is a form, whose fields can be told apart.
+    pub(crate) fn is_form(&self) -> bool {
+        self.headers.iter().any(|(name, value)| *name == "content-type" && value == FORM)
+    }
+
     /// The host that it goes to, with the port where it is not the usual one.
     pub(crate) fn host(&self) -> String {
         let host = self.url.host_str().unwrap_or_default();

@@ -6,6 +6,7 @@ mod cached;
 mod client_creds;
 mod context;
 mod explain;
+mod password;
 mod people;
 mod refresh;
 mod secrets;
@@ -52,7 +53,7 @@ pub fn main() -> ExitCode {
 /// The secrets that are there before anything is read.
 fn known_secrets() -> Masks {
     let masks = Masks::default();
-    let variables = [env::AZURE_CLIENT_SECRET, env::ARM_CLIENT_SECRET, env::ENTRA_TOKEN_REFRESH_TOKEN];
+    let variables = [env::AZURE_CLIENT_SECRET, env::ARM_CLIENT_SECRET, env::AZURE_PASSWORD, env::ENTRA_TOKEN_REFRESH_TOKEN];
     for secret in variables.into_iter().filter_map(|variable| Env::Process.get(variable).ok().flatten()) {
         masks.add(&Secret::new(secret));
     }
@@ -71,6 +72,7 @@ fn act(cli: &Cli, terminal: &Terminal) -> Result<(), Error> {
         Action::AuthCode(command) => sign_in::auth_code(command, &context),
         Action::DeviceCode(command) => sign_in::device_code(command, &context),
         Action::ClientCreds(command) => client_creds::run(command, &context),
+        Action::UsernamePassword(command) => sign_in::username_password(command, &context),
         Action::Refresh(command) => refresh::run(command, &context),
         Action::Cache(command) => cache_command::run(command, &context),
         Action::Explain(command) => explain::run(command, &context),

@@ -127,14 +127,24 @@ impl Terminal {
 ///
 /// `Interrupted` for Ctrl-C; any other when there is no terminal to ask on.
 pub(crate) fn ask_secret(question: &str) -> io::Result<Secret> {
-    // A question that cannot be shown can still be answered.
-    write(&format!("{}: ", printable(question)));
-    OPEN.store(QUESTION, Ordering::Relaxed);
-    let answer = rpassword::read_password().map(Secret::new);
-    if answer.is_ok() {
-        OPEN.store(NOTHING, Ordering::Relaxed);
+    #[cfg(unix)]
+    {
+        let answer = read_line(question, Shown::No)?;
+        // The line break was not shown either.
+        end_line();
+        answer.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "standard input has ended"))
     }
-    answer
+    #[cfg(not(unix))]
+    {
+        // A question that cannot be shown can still be answered.
+        write(&format!("{}: ", printable(question)));
+        OPEN.store(QUESTION, Ordering::Relaxed);
+        let answer = rpassword::read_password().map(Secret::new);
+        if answer.is_ok() {
+            OPEN.store(NOTHING, Ordering::Relaxed);
+        }
+        answer
+    }
 }
 
 /// Asks for a line, which is shown as it is typed; `None` where there is none any more. Blocks until there is an answer.
@@ -143,6 +153,18 @@ pub(crate) fn ask_secret(question: &str) -> io::Result<Secret> {
 ///
 /// Those of standard input.
 pub(crate) fn ask_line(question: &str) -> io::Result<Option<Secret>> {
+    read_line(question, Shown::Yes)
+}
+
+/// Whether what is typed is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    Yes,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "a library hides what is typed there"))]
+    No,
+}
+
+fn read_line(question: &str, shown: Shown) -> io::Result<Option<Secret>> {
     /// More than any address has.
     const LONGEST: usize = 64 << 10;
     /// What the keys send where the system leaves them alone: Ctrl-D, the erasing ones.
@@ -154,7 +176,7 @@ pub(crate) fn ask_line(question: &str) -> io::Result<Option<Secret>> {
         write(&format!("{}: ", printable(question)));
         OPEN.store(QUESTION, Ordering::Relaxed);
     }
-    let _settings = Settings::by_character();
+    let _settings = Settings::by_character(shown)?;
     // Large enough for any address: growing would leave copies behind.
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
     let mut had_any = false;
@@ -168,7 +190,8 @@ pub(crate) fn ask_line(question: &str) -> io::Result<Option<Secret>> {
                 break;
             }
             ERASED_LINE if can_ask() => line.clear(),
-            ERASED | BACKSPACE if can_ask() => drop(line.pop()),
+            // A character takes several bytes, of which all but the first begin with the bits 10 (RFC 3629 section 3).
+            ERASED | BACKSPACE if can_ask() => while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {},
             byte => line.push(byte),
         }
     }
@@ -192,42 +215,41 @@ pub(crate) async fn ask(question: &'static str) -> io::Result<Option<Secret>> {
 /// The terminal's settings, put back when dropped: whoever waits for an answer without echo may be ended before it comes.
 #[cfg(unix)]
 #[derive(Debug)]
-pub(crate) struct Settings(Option<(std::fs::File, rustix::termios::Termios)>);
+pub(crate) struct Settings(Option<rustix::termios::Termios>);
 
 #[cfg(unix)]
 impl Settings {
     pub(crate) fn keep() -> Settings {
-        let terminal = std::fs::File::open("/dev/tty").ok();
-        Settings(terminal.and_then(|terminal| rustix::termios::tcgetattr(&terminal).ok().map(|settings| (terminal, settings))))
+        Settings(rustix::termios::tcgetattr(io::stdin()).ok())
     }
 }
 
 #[cfg(unix)]
 impl Settings {
-    /// The same, with what is typed taken as it comes until it is dropped: by the line, systems cut what is longer than 1,024 or
+    /// The same, with what is typed hidden where it is not to be shown, and taken as it comes until it is dropped: by the line, systems cut what is longer than 1,024 or
     /// 4,096 characters, and the address that a sign-in ends at may be.
-    fn by_character() -> Settings {
+    fn by_character(shown: Shown) -> io::Result<Settings> {
         use rustix::termios::{LocalModes, OptionalActions, tcsetattr};
         if !can_ask() {
-            return Settings(None);
+            return Ok(Settings(None));
         }
         let kept = Settings::keep();
-        if let Settings(Some((terminal, settings))) = &kept {
-            let mut changed = settings.clone();
-            changed.local_modes.remove(LocalModes::ICANON);
-            // Where that cannot be, shorter ones work.
-            let _ = tcsetattr(terminal, OptionalActions::Now, &changed);
+        let mut changed = rustix::termios::tcgetattr(io::stdin())?;
+        changed.local_modes.remove(LocalModes::ICANON);
+        if shown == Shown::No {
+            changed.local_modes.remove(LocalModes::ECHO);
         }
-        kept
+        tcsetattr(io::stdin(), OptionalActions::Now, &changed)?;
+        Ok(kept)
     }
 }
 
 #[cfg(unix)]
 impl Drop for Settings {
     fn drop(&mut self) {
-        if let Some((terminal, settings)) = &self.0 {
+        if let Some(settings) = &self.0 {
             // A terminal that has gone needs no settings.
-            let _ = rustix::termios::tcsetattr(terminal, rustix::termios::OptionalActions::Now, settings);
+            let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, settings);
         }
     }
 }
@@ -243,8 +265,8 @@ impl Settings {
         Settings
     }
 
-    fn by_character() -> Settings {
-        Settings
+    fn by_character(_shown: Shown) -> io::Result<Settings> {
+        Ok(Settings)
     }
 }
 

@@ -7,7 +7,11 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches, Subcommand, ValueEnum};
 
-use super::flags::{Browser, Client, Person, RefreshToken, text};
+use super::flags::{Browser, Client, NamePassword, Person, RefreshToken, text};
+use super::help::{
+    AUTH_CODE_EXAMPLES, CACHE_HELP, DEVICE_CODE_EXAMPLES, EXAMPLES, EXPLAIN_EXAMPLES, OUTPUT_HELP, REFRESH_EXAMPLES,
+    USERNAME_PASSWORD_EXAMPLES,
+};
 use super::layer::Layer;
 
 /// A command line, parsed.
@@ -24,6 +28,7 @@ pub(crate) enum Action {
     ClientCreds(Box<ClientCreds>),
     DeviceCode(Box<DeviceCode>),
     Refresh(Box<Refresh>),
+    UsernamePassword(Box<UsernamePassword>),
     Cache(Cache),
     Explain(Explain),
 }
@@ -135,6 +140,20 @@ pub(crate) struct DeviceCode {
     pub(crate) output: Output,
 }
 
+/// Get a person's token with their name and password
+#[derive(Args, Debug)]
+pub(crate) struct UsernamePassword {
+    /// JSON file with the parameters, or - for standard input
+    #[arg(value_name = "PARAMETERS.json")]
+    pub(crate) parameters: Option<PathBuf>,
+    #[command(flatten)]
+    client: Client,
+    #[command(flatten)]
+    person: NamePassword,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
 /// Where the token goes, and in what form.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Output")]
@@ -155,20 +174,6 @@ pub(crate) struct Output {
     #[arg(long)]
     pub(crate) force_refresh: bool,
 }
-
-const CACHE_HELP: &str = "Where tokens are kept: a file that MSAL can share, or none (else ENTRA_TOKEN_CACHE, else a folder of yours)";
-
-const OUTPUT_HELP: &str = "\
-Form of the result:
-  token            the access token
-  json             one object with all tokens, lifetime, scope, app and account
-  header           Authorization: Bearer TOKEN, for curl -H @-
-  curl             header = \"Authorization: Bearer TOKEN\", for curl -K -
-  env              export ACCESS_TOKEN='TOKEN', for eval in a shell
-  az               the object that az account get-access-token prints
-  exec-credential  a kubectl ExecCredential
-  none             nothing
-";
 
 /// The names of the forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -251,45 +256,6 @@ pub(crate) enum ErrorFormat {
     Json,
 }
 
-/// Lines of less than 80 columns: a line that is wrapped cannot be pasted.
-const EXAMPLES: &str = "\
-Examples:
-  entra-token client-creds parameters.json
-  entra-token client-creds --resource graph          (the app from AZURE_*)
-  entra-token client-creds p.json --resource databricks -o json --out-file t.json
-  entra-token client-creds p.json -o curl | curl -K - https://api.example/v1
-";
-
-const AUTH_CODE_EXAMPLES: &str = "\
-Examples:
-  entra-token auth-code parameters.json
-  entra-token auth-code --client-id ID --resource databricks -o json
-  entra-token auth-code parameters.json --silent     (never opens a browser)
-  entra-token auth-code parameters.json --manual     (no browser on this machine)
-";
-
-const DEVICE_CODE_EXAMPLES: &str = "\
-Examples:
-  entra-token device-code parameters.json
-  entra-token device-code --client-id ID --resource graph -o json
-";
-
-const REFRESH_EXAMPLES: &str = "\
-Examples:
-  entra-token refresh parameters.json -o json --out-file tokens.json
-  entra-token refresh --client-id 04b07795-8ddb-461a-bbee-02f9e1bf7b46 \\
-    --cache ~/.azure/msal_token_cache.json --resource databricks
-                                              (who is signed in by az login)
-";
-
-const EXPLAIN_EXAMPLES: &str = "\
-Examples:
-  entra-token explain AADSTS50126
-  entra-token explain \"AADSTS65001: The user or administrator has not ...\"
-  entra-token explain -o json < error.json
-  journalctl -u my-app | entra-token explain -
-";
-
 /// The tree of commands. The options of each are built when it is chosen, not before; those that stand before any command are built
 /// where the line begins with one.
 fn command(begins_with_options: bool) -> Command {
@@ -325,6 +291,12 @@ fn command(begins_with_options: bool) -> Command {
                 .after_help(REFRESH_EXAMPLES)
                 .defer(|command| with_common(Refresh::augment_args(command))),
         )
+        .subcommand(
+            Command::new("username-password")
+                .about("Get a person's token with their name and password; discouraged")
+                .after_help(USERNAME_PASSWORD_EXAMPLES)
+                .defer(|command| with_common(UsernamePassword::augment_args(command))),
+        )
         .subcommand(Command::new("cache").about("See and forget the tokens that are kept").defer(|command| {
             let command = Cache::augment_subcommands(command).mut_subcommands(|command| command.defer(with_common));
             with_common(command).subcommand_required(true).disable_help_subcommand(true)
@@ -358,6 +330,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, cla
         "device-code" => Action::DeviceCode(Box::new(DeviceCode::from_arg_matches(chosen)?)),
         "client-creds" => Action::ClientCreds(Box::new(ClientCreds::from_arg_matches(chosen)?)),
         "refresh" => Action::Refresh(Box::new(Refresh::from_arg_matches(chosen)?)),
+        "username-password" => Action::UsernamePassword(Box::new(UsernamePassword::from_arg_matches(chosen)?)),
         "cache" => Action::Cache(Cache::from_arg_matches(chosen)?),
         "explain" => Action::Explain(Explain::from_arg_matches(chosen)?),
         _ => return Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand)),
@@ -428,6 +401,13 @@ impl AuthCode {
 }
 
 impl DeviceCode {
+    /// The flags as one of the places where settings come from.
+    pub(crate) fn layer(&self) -> Layer {
+        self.person.within(self.client.layer())
+    }
+}
+
+impl UsernamePassword {
     /// The flags as one of the places where settings come from.
     pub(crate) fn layer(&self) -> Layer {
         self.person.within(self.client.layer())

@@ -57,6 +57,18 @@ pub(crate) struct Person {
     username: Option<String>,
 }
 
+/// Who signs in with a password.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Person")]
+pub(crate) struct NamePassword {
+    /// Name that the person signs in with
+    #[arg(long, value_name = "NAME", value_parser = text)]
+    username: Option<String>,
+    /// File that holds the person's password, or - for standard input
+    #[arg(long, value_name = "PATH")]
+    password_file: Option<PathBuf>,
+}
+
 /// How the sign-in page is reached, what it is told, and how its answer comes back.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Sign-in")]
@@ -121,6 +133,15 @@ impl Person {
     /// A place's settings, with these.
     pub(crate) fn within(&self, layer: Layer) -> Layer {
         Layer { username: flag(self.username.as_ref(), "--username"), ..layer }
+    }
+}
+
+impl NamePassword {
+    /// A place's settings, with these.
+    pub(crate) fn within(&self, layer: Layer) -> Layer {
+        let password = self.password_file.clone().map(SecretSource::file);
+        let password = password.map(|value| Given { value, from: Origin::Flag("--password-file") });
+        Layer { username: flag(self.username.as_ref(), "--username"), password, ..layer }
     }
 }
 

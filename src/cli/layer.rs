@@ -25,12 +25,15 @@ pub(crate) enum Origin {
         key: String,
     },
     Environment(&'static str),
+    /// Somebody typed it.
+    Terminal,
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Flag(name) | Origin::Environment(name) => f.write_str(name),
+            Origin::Terminal => f.write_str("the terminal"),
             Origin::File { file, line, key } => write!(f, "{file} line {line}, \"{key}\""),
         }
     }
@@ -74,6 +77,7 @@ pub(crate) struct Layer {
     pub(crate) claims: Option<Given<String>>,
     pub(crate) refresh_token: Option<Given<SecretSource>>,
     pub(crate) username: Option<Given<String>>,
+    pub(crate) password: Option<Given<SecretSource>>,
     pub(crate) redirect_uri: Option<Given<String>>,
     pub(crate) prompt: Option<Given<String>>,
     pub(crate) login_hint: Option<Given<String>>,
@@ -106,6 +110,7 @@ impl Layer {
             client_id: first(&[env::AZURE_CLIENT_ID, env::ARM_CLIENT_ID])?,
             refresh_token: first(&[env::ENTRA_TOKEN_REFRESH_TOKEN])?.map(literal),
             username: first(&[env::AZURE_USERNAME])?,
+            password: first(&[env::AZURE_PASSWORD])?.map(literal),
             credentials: credential.into_iter().collect(),
             ..Layer::default()
         })

@@ -66,7 +66,7 @@ const OTHER_CREDENTIALS: &[(&str, &str)] =
     &[("private_key_file", "a certificate"), ("certificate_file", "a certificate"), ("client_assertion", "a federated assertion")];
 
 /// Keys of other flows whose values are secrets.
-const OTHER_SECRETS: &[&str] = &["client_assertion", "passphrase", "password", "user_assertion"];
+const OTHER_SECRETS: &[&str] = &["client_assertion", "passphrase", "user_assertion"];
 
 /// A file's text, and what errors call it.
 struct Document<'a> {
@@ -179,6 +179,11 @@ impl<'a> Document<'a> {
                 let token = self.secret(property)?;
                 parameters.holds_secret |= matches!(token, SecretSource::Literal(_));
                 layer.refresh_token = Some(self.given(property, token));
+            }
+            "password" => {
+                let password = self.secret(property)?;
+                parameters.holds_secret |= matches!(password, SecretSource::Literal(_));
+                layer.password = Some(self.given(property, password));
             }
             "client_credential" => {
                 let credential = self.client_credential(property)?;

@@ -1,10 +1,43 @@
-//! The plan of a sign-in: what its page is told, and where its answer goes.
+//! The plan of a sign-in: who signs in, what the page is told, and where its answer goes.
 
-use super::layer::{Given, Layer};
-use super::plan::check_placeholder;
+use super::layer::{Given, Layer, SecretSource};
+use super::placeholder::check_placeholder;
 use crate::entra::authorize::Hints;
 use crate::entra::redirect::{self, Redirect};
 use crate::error::UsageError;
+
+/// Who signs in.
+pub(super) fn username(layers: [&Layer; 3], origins: &mut Vec<String>) -> Result<Option<Given<String>>, UsageError> {
+    let username = layers.iter().find_map(|layer| layer.username.clone());
+    if let Some(username) = &username {
+        check_username(username)?;
+        origins.push(format!("user name {} (from {})", username.value, username.from));
+    }
+    Ok(username)
+}
+
+/// The password that goes with the name: from the first place that has one and does not have it for somebody else.
+pub(super) fn password(layers: [&Layer; 3], username: Option<&Given<String>>, origins: &mut Vec<String>) -> Option<Given<SecretSource>> {
+    for layer in layers {
+        let Some(password) = &layer.password else { continue };
+        let is_another = |name: &Given<String>| username.is_some_and(|wanted| !wanted.value.eq_ignore_ascii_case(&name.value));
+        if layer.username.as_ref().is_some_and(is_another) {
+            origins.push(format!("password of {} left out: it is another person's", password.from));
+            continue;
+        }
+        origins.push(format!("password (from {})", password.from));
+        return Some(password.clone());
+    }
+    None
+}
+
+fn check_username(given: &Given<String>) -> Result<(), UsageError> {
+    check_placeholder("user name", given)?;
+    match given.value.chars().any(char::is_control) {
+        true => Err(UsageError::new(format!("the user name of {} has a control character in it", given.from)).fix("give the name alone")),
+        false => Ok(()),
+    }
+}
 
 /// How a person signs in, once one is needed.
 pub(super) fn settings(layers: [&Layer; 3], origins: &mut Vec<String>) -> Result<(Hints, Redirect), UsageError> {

@@ -6,7 +6,8 @@ use zeroize::Zeroizing;
 
 use super::client_auth::ClientAuth;
 use super::scope::Scopes;
-use crate::request::{Method, Request};
+use super::wstrust::AssertionKind;
+use crate::request::{ANSWER_LIMIT, FORM, Method, Request};
 use crate::secret::Secret;
 
 /// What is exchanged for a token (RFC 6749 section 1.3).
@@ -18,8 +19,12 @@ pub(crate) enum Grant<'a> {
     ClientCredentials,
     /// A sign-in on another device (RFC 8628 section 3.4).
     DeviceCode(&'a Secret),
+    /// A person's name and password (RFC 6749 section 4.3).
+    Password { username: &'a str, password: &'a Secret },
     /// What a person's sign-in left behind (RFC 6749 section 6).
     RefreshToken(&'a Secret),
+    /// What a person's federation says of them (RFC 7522 section 2.1, and its older sibling for SAML 1.1): the assertion in base64url.
+    Saml { kind: AssertionKind, assertion: &'a Secret },
 }
 
 /// Everything that a token request says.
@@ -52,7 +57,13 @@ impl TokenRequest<'_> {
 
     fn body(&self) -> Zeroizing<Vec<u8>> {
         // Large enough for any secret: growing would leave copies behind.
-        let mut form = url::form_urlencoded::Serializer::new(String::with_capacity(8192));
+        let largest = match self.grant {
+            Grant::Saml { assertion, .. } => assertion.expose().len(),
+            // A byte may take three.
+            Grant::Password { password, .. } => 3 * password.expose().len(),
+            _ => 0,
+        };
+        let mut form = url::form_urlencoded::Serializer::new(String::with_capacity(8192 + largest));
         form.append_pair("client_id", self.client_id);
         // A device code has the scopes that it was asked for with (RFC 8628 section 3.4).
         if !matches!(self.grant, Grant::DeviceCode(_)) {
@@ -72,7 +83,13 @@ impl TokenRequest<'_> {
             Grant::DeviceCode(code) => {
                 form.append_pair("grant_type", "urn:ietf:params:oauth:grant-type:device_code").append_pair("device_code", code.expose())
             }
+            Grant::Password { username, password } => {
+                form.append_pair("grant_type", "password").append_pair("username", username).append_pair("password", password.expose())
+            }
             Grant::RefreshToken(token) => form.append_pair("grant_type", "refresh_token").append_pair("refresh_token", token.expose()),
+            Grant::Saml { kind, assertion } => {
+                form.append_pair("grant_type", kind.grant_type()).append_pair("assertion", assertion.expose())
+            }
         };
         form.append_pair("client_info", "1");
         if let Some(claims) = self.claims {
@@ -92,7 +109,7 @@ pub(crate) fn device_request(endpoint: &Url, client_id: &str, scopes: &Scopes, c
     request(Method::Post, endpoint, caller, Zeroizing::new(form.finish().into_bytes()))
 }
 
-/// The GET for an OpenID document.
+/// The GET for a document in JSON.
 pub(crate) fn document_request(document: &Url, caller: Caller) -> Request {
     request(Method::Get, document, caller, Zeroizing::default())
 }
@@ -108,11 +125,11 @@ fn request(method: Method, url: &Url, caller: Caller, body: Zeroizing<Vec<u8>>) 
         ("x-client-os", caller.os.to_owned()),
     ];
     if method == Method::Post {
-        headers.push(("content-type", "application/x-www-form-urlencoded".to_owned()));
+        headers.push(("content-type", FORM.to_owned()));
         // The capability makes the platform answer 429 with Retry-After where it would otherwise let requests fail later.
         headers.push(("x-ms-lib-capability", "retry-after, h429".to_owned()));
     }
-    Request { method, url: url.clone(), headers, body }
+    Request { method, url: url.clone(), headers, body, answer_limit: ANSWER_LIMIT }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What every flow does with the platform: find the endpoint, send a request, read what comes back as an answer or an error.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use url::Url;
 
@@ -100,18 +100,28 @@ impl<'a> Exchange<'a> {
         id_token::check(token, &expected).map_err(|what| self.unreadable(&self.authority.address(), &what))
     }
 
+    /// Sends a request, and gives the answer unless it is that the service is busy.
     pub(super) async fn send(&self, request: &Request, repeat: Repeat) -> Result<Reply, Error> {
-        let answer = self.http.send(request, repeat).await.map_err(|error| self.with_id(error))?;
-        let busy = answer.is_busy();
-        let Answer { status, retry_after, body, received_at } = answer;
-        let reply = Reply { status, body, received_at };
-        if !busy {
-            return Ok(reply);
+        match self.answer(request, repeat).await? {
+            (reply, None) => Ok(reply),
+            (reply, Some(busy)) => Err(self.unavailable(request, &reply, &busy)),
         }
-        let refusal = refusal::refusal(&reply).map(|refusal| refusal.masked(self.http.masks()));
-        let host = request.host();
+    }
+
+    /// Sends a request, and gives the answer whatever its status, and whether it is that the service is busy.
+    pub(super) async fn answer(&self, request: &Request, repeat: Repeat) -> Result<(Reply, Option<Busy>), Error> {
+        let answer = self.http.send(request, repeat).await.map_err(|error| self.with_id(error))?;
+        let busy = answer.is_busy().then_some(Busy { retry_after: answer.retry_after });
+        let Answer { status, body, received_at, .. } = answer;
+        Ok((Reply { status, body, received_at }, busy))
+    }
+
+    /// The error for a busy service, which has perhaps said why.
+    pub(super) fn unavailable(&self, request: &Request, reply: &Reply, busy: &Busy) -> Error {
+        let retry_after = busy.retry_after;
+        let refusal = refusal::refusal(reply).map(|refusal| refusal.masked(self.http.masks()));
         let correlation_id = Some(self.caller.request_id.to_string());
-        Err(Error::Unavailable(Box::new(Unavailable { host, status, retry_after, refusal, correlation_id })))
+        Error::Unavailable(Box::new(Unavailable { host: request.host(), status: reply.status, retry_after, refusal, correlation_id }))
     }
 
     /// The same reply without the secrets that were sent: what is quoted of it is cut, and half a secret would not be found.
@@ -153,6 +163,12 @@ impl<'a> Exchange<'a> {
         *slot = Some(self.caller.request_id.to_string());
         error
     }
+}
+
+/// A service throttles, or is out of order.
+pub(super) struct Busy {
+    /// How long it wants to be left alone.
+    retry_after: Option<Duration>,
 }
 
 /// The endpoints of an authority.

@@ -8,3 +8,4 @@ pub(crate) mod discovery;
 mod exchange;
 pub(crate) mod patience;
 pub(crate) mod refresh;
+pub(crate) mod username_password;

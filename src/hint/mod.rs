@@ -41,11 +41,21 @@ fn principal(refusal: &Refusal) -> Option<Code> {
     own.or_else(|| find::first(&refusal.description)).or_else(|| Code::named(&refusal.error).filter(|code| code.is_of_msal()))
 }
 
+/// The explanation of a refusal. Where the code of a federation server is not known, MSAL's name still says what failed.
+fn explanation(refusal: &Refusal) -> Option<&'static Explanation> {
+    let name = Code::named(&refusal.error).filter(|code| code.is_of_msal());
+    principal(refusal).and_then(Code::explanation).or_else(|| name.and_then(Code::explanation))
+}
+
 /// What happened, for a refusal: in our words where the code is known, in the platform's where it is not.
 pub(crate) fn what(refusal: &Refusal) -> String {
     let code = principal(refusal);
     let words = foreign(refusal.words());
-    let what = match code.and_then(Code::explanation) {
+    let what = match explanation(refusal) {
+        // Nothing is known of it but that it is a federation server's, whose own words say more.
+        Some(explanation) if Some(explanation.code) != code && !words.is_empty() => {
+            format!("the federation server refused: {}", words.trim_end_matches('.'))
+        }
         Some(explanation) => explanation.what.to_owned(),
         None if words.is_empty() => "the platform refused without saying why".to_owned(),
         None => format!("the platform refused: {}", words.trim_end_matches('.')),
@@ -58,7 +68,7 @@ pub(crate) fn what(refusal: &Refusal) -> String {
 /// Who can lift a refusal, which decides the exit code.
 pub(crate) fn who(refusal: &Refusal) -> Who {
     let suberror = refusal.suberror.as_deref();
-    let of_code = principal(refusal).and_then(|code| who::of_code(code, suberror));
+    let of_code = explanation(refusal).and_then(|explanation| who::of_code(explanation.code, suberror));
     of_code.unwrap_or_else(|| who::of_others(suberror, refusal.claims.is_some(), &refusal.error))
 }
 
@@ -151,7 +161,7 @@ fn of_device(refused: &Refused, advice: Advice) -> Advice {
 
 fn of_refusal(refused: &Refused) -> Advice {
     let refusal = &refused.refusal;
-    if let Some(explanation) = principal(refusal).and_then(Code::explanation) {
+    if let Some(explanation) = explanation(refusal) {
         let shown = |value: &str| Some(printable(value));
         let values = Values {
             authority: shown(&refused.authority),

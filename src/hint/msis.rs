@@ -18,6 +18,15 @@ pub(super) static TABLE: &[Explanation] = &[
         command: Some(Command::UsernamePassword),
     },
     Explanation {
+        code: Msis(3125),
+        what: "the password has expired",
+        why: "the account's organisation checks passwords itself, and its server wants a new one",
+        who: Who::SignIn,
+        fix: "set a new password where the organisation offers that, on a computer of its domain for instance, or sign in with \
+              entra-token auth-code, whose page may ask for it",
+        command: Some(Command::AuthCode),
+    },
+    Explanation {
         code: Msis(3127),
         what: "the federation server refused the request",
         why: "the server gives no reason: often a wrong password, a locked account, or a rule that wants another way \

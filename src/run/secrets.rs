@@ -1,12 +1,14 @@
 //! Secrets: from where they were given, or asked for.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::cache::partition::Credential;
 use crate::cli::args::Common;
 use crate::cli::input::{self, Limit};
 use crate::cli::layer::{Given, SecretSource};
-use crate::cli::plan::{self, Plan};
+use crate::cli::placeholder;
+use crate::cli::plan::Plan;
 use crate::entra::authority::Authority;
 use crate::env::Env;
 use crate::error::{Cancelled, Error, Signal, UsageError};
@@ -35,7 +37,7 @@ pub(super) fn check_standard_input<'a>(
 pub(super) fn given(what: &str, given: &Given<SecretSource>, environment: &Env, limit: Limit) -> Result<Secret, Error> {
     let place = given.from.to_string();
     let secret = input::read_secret(&given.value, &place, environment, limit)?;
-    if plan::is_placeholder_secret(secret.expose()) {
+    if placeholder::is_placeholder_secret(secret.expose()) {
         let error = UsageError::new(format!("the {what} of {place} is still a sample's placeholder"));
         return Err(error.fix("put its value in its place, or say where it is: {\"env\": \"NAME\"}, {\"file\": \"PATH\"}").into());
     }
@@ -44,25 +46,31 @@ pub(super) fn given(what: &str, given: &Given<SecretSource>, environment: &Env, 
 
 /// Asks for the client secret that nobody gave, where there is a person to ask.
 fn asked(common: &Common) -> Result<Secret, Error> {
-    if common.no_input || !terminal::can_ask() {
+    if !can_ask(common) {
         let error = UsageError::new("no client secret is given");
         return Err(error
             .fix("give it with --secret-file PATH (- is standard input), \"secret\" in the parameters, AZURE_CLIENT_SECRET or ARM_CLIENT_SECRET; on a terminal it is asked for")
             .into());
     }
-    let patience = common.patience();
-    let settings = terminal::Settings::keep();
-    let answer = process::within_runtime(async {
-        let asked = tokio::task::spawn_blocking(|| terminal::ask_secret("Client secret"));
-        match tokio::time::timeout(patience, asked).await {
-            Ok(answer) => answer.map_err(|error| Error::Internal(error.to_string())),
-            Err(_) => Err(Error::Cancelled(Cancelled::NoAnswer { after: patience })),
-        }
-    });
-    drop(settings);
-    answer?.map_err(|error| match error.kind() {
+    process::within_runtime(typed("client secret", "Client secret".to_owned(), common.patience()))
+}
+
+/// Whether there is a person to ask, and nothing forbids it.
+pub(super) fn can_ask(common: &Common) -> bool {
+    !common.no_input && terminal::can_ask()
+}
+
+/// A secret that a person types; `what` it is, for messages.
+pub(super) async fn typed(what: &str, question: String, patience: Duration) -> Result<Secret, Error> {
+    let _settings = terminal::Settings::keep();
+    let asked = tokio::task::spawn_blocking(move || terminal::ask_secret(&question));
+    let answer = match tokio::time::timeout(patience, asked).await {
+        Ok(answer) => answer.map_err(|error| Error::Internal(error.to_string()))?,
+        Err(_) => return Err(Error::Cancelled(Cancelled::NoAnswer { after: patience })),
+    };
+    answer.map_err(|error| match error.kind() {
         std::io::ErrorKind::Interrupted => Error::Interrupted(Signal::Interrupt),
-        _ => UsageError::new(format!("no client secret could be asked for: {error}")).fix("give it with --secret-file PATH").into(),
+        _ => UsageError::new(format!("no {what} could be asked for: {error}")).fix("give it in a file").into(),
     })
 }
 

@@ -1,10 +1,12 @@
-//! `auth-code` and `device-code`: a person's tokens, from the cache as long as it has some, and else by a sign-in.
+//! `auth-code`, `device-code` and `username-password`: a person's tokens, from the cache as long as it has some, and else by a
+//! sign-in.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use super::account::{self, Account};
 use super::cached::{PATIENCE, at_work};
 use super::context::{Context, Delivery};
+use super::password::{self, Password};
 use super::people::{self, Meant};
 use super::secrets::{self, Proof};
 use crate::cache::failure;
@@ -12,7 +14,7 @@ use crate::cache::partition::{self, Credential, Partition};
 use crate::cache::place::Place;
 use crate::cache::signed_in::SignedIn;
 use crate::cache::store::{Flight, Store};
-use crate::cli::args::{AuthCode, DeviceCode};
+use crate::cli::args::{AuthCode, DeviceCode, UsernamePassword};
 use crate::cli::flags::Browser;
 use crate::cli::layer::SecretSource;
 use crate::cli::plan::{Plan, Subject};
@@ -21,12 +23,13 @@ use crate::entra::token::TokenSet;
 use crate::error::{Cancelled, Error, UsageError};
 use crate::exit;
 use crate::flow::patience::Patience;
-use crate::flow::{auth_code, device_code};
+use crate::flow::{auth_code, device_code, username_password};
 use crate::hint;
 use crate::loopback::{BindError, Listener};
 use crate::output::format::{Issued, Source};
 use crate::process;
 use crate::redact::foreign;
+use crate::secret::Secret;
 use crate::terminal::{self, Terminal};
 
 /// How a person signs in.
@@ -34,6 +37,7 @@ use crate::terminal::{self, Terminal};
 enum Way<'a> {
     Browser(&'a Browser),
     Device,
+    Password,
 }
 
 /// `auth-code`.
@@ -52,6 +56,16 @@ pub(super) fn device_code(command: &DeviceCode, context: &Context<'_>) -> Result
     let (plan, delivery) = context.prepare(Subject::Person, parameters, &command.layer(), &command.output)?;
     secrets::check_standard_input(parameters, [plan.secret.as_ref()])?;
     let issued = obtain(&plan, &delivery, Way::Device, context)?;
+    delivery.deliver(&issued, context.terminal)
+}
+
+/// `username-password`.
+pub(super) fn username_password(command: &UsernamePassword, context: &Context<'_>) -> Result<(), Error> {
+    let parameters = command.parameters.as_deref();
+    let (plan, delivery) = context.prepare(Subject::Person, parameters, &command.layer(), &command.output)?;
+    username_password::check_authority(&plan.authority)?;
+    secrets::check_standard_input(parameters, [plan.secret.as_ref(), plan.password.as_ref()])?;
+    let issued = obtain(&plan, &delivery, Way::Password, context)?;
     delivery.deliver(&issued, context.terminal)
 }
 
@@ -98,7 +112,6 @@ fn obtain(plan: &Plan, delivery: &Delivery<'_>, way: Way<'_>, context: &Context<
         return Ok(issued);
     }
     let proof = Proof::of_client(plan, context.limit)?;
-    let sign_in = SigningIn { plan, proof: proof.as_ref(), delivery, way, store, context };
     process::within_runtime(async {
         let why = match &account {
             Some(account) => match account.renewed(look, proof.as_ref()).await {
@@ -107,7 +120,19 @@ fn obtain(plan: &Plan, delivery: &Delivery<'_>, way: Way<'_>, context: &Context<
             },
             None => None,
         };
-        sign_in.once(Found { person: account.map(Account::into_person), why }).await
+        let found = Found { person: account.map(Account::into_person), why };
+        if !matches!(way, Way::Password) {
+            return SigningIn { plan, proof: proof.as_ref(), delivery, way, password: None, store, context }.once(found).await;
+        }
+        let known = found.person.as_ref().and_then(|person| person.username.as_deref());
+        let plan = &password::named(plan, known, context).await?;
+        let password = match (Password::of(plan, context).await, found.why) {
+            // Nobody meant to give one, and what the sign-in is not good for any more is what has to be known.
+            (Err(Error::Usage(_)), Some(why)) if plan.password.is_none() => return Err(why),
+            (password, why) => (password?, why),
+        };
+        let (password, found) = (Some(&password.0), Found { why: password.1, ..found });
+        SigningIn { plan, proof: proof.as_ref(), delivery, way, password, store, context }.once(found).await
     })
 }
 
@@ -160,6 +185,8 @@ struct SigningIn<'a> {
     proof: Option<&'a Proof>,
     delivery: &'a Delivery<'a>,
     way: Way<'a>,
+    /// Where that is the way.
+    password: Option<&'a Password>,
     store: &'a Store,
     context: &'a Context<'a>,
 }
@@ -196,6 +223,7 @@ impl SigningIn<'_> {
             Way::Browser(browser) if browser.manual => "paste",
             Way::Browser(_) => "browser",
             Way::Device => "device",
+            Way::Password => "password",
         };
         format!("{way} {}", self.plan.hints.prompt.as_deref().unwrap_or_default())
     }
@@ -207,20 +235,25 @@ impl SigningIn<'_> {
         let (domain_hint, claims) = (said(&plan.hints.domain_hint), said(&plan.claims));
         let circumstances = Credential::circumstances(&[&domain_hint, &claims, &plan.redirect.with_port(None)]);
         let proof = self.proof.map(Proof::credential);
-        let credentials: Vec<&Credential> = [&circumstances].into_iter().chain(&proof).collect();
+        let password = self.password.and_then(Password::credential);
+        let credentials: Vec<&Credential> = [&circumstances].into_iter().chain(&proof).chain(&password).collect();
         partition::fingerprint(name, &plan.authority, &plan.scopes, &credentials)
     }
 
-    /// Tells those who wait how it ended; whoever begins anew has mended something, and wants to be asked anew.
+    /// Tells those who wait how it ended; whoever begins anew has mended something, and wants to be asked anew. A password that was
+    /// given is not tried again in a moment: a few wrong ones lock an account.
     fn tell(&self, error: &Error, name: &Partition, fingerprint: &str) {
         let request = match error {
+            // The next one who is asked may type another one.
+            _ if matches!(self.password, Some(Password::Asked)) => return,
             // Others may have more time.
             Error::Cancelled(Cancelled::NoSignIn { .. }) if self.context.common.given_timeout().is_some() => return,
             Error::Cancelled(_) => EVERY,
             _ => fingerprint,
         };
         if let Some(failure) = failure::of(error, request, SystemTime::now(), Duration::ZERO) {
-            self.store.remember(name, Some(&failure.for_who_waited()));
+            let failure = if self.password.is_some() { failure } else { failure.for_who_waited() };
+            self.store.remember(name, Some(&failure));
         }
     }
 
@@ -249,10 +282,15 @@ impl SigningIn<'_> {
                 continue;
             }
             if tokio::time::Instant::now() >= patience.deadline() {
-                return Err(Error::Cancelled(Cancelled::NoSignIn { after: patience.time() }));
+                let (after, holder) = (patience.time(), self.store.holder(&lock));
+                return Err(match self.is_unattended() {
+                    true => Error::TimedOut { after, doing: format!("waiting for {holder}, which signs in"), correlation_id: None },
+                    false => Error::Cancelled(Cancelled::NoSignIn { after }),
+                });
             }
             if !told {
-                self.context.terminal.note(&format!("waiting for {}, which has a person sign in", self.store.holder(&lock)));
+                let what = if self.is_unattended() { "signs in" } else { "has a person sign in" };
+                self.context.terminal.note(&format!("waiting for {}, which {what}", self.store.holder(&lock)));
                 told = true;
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
@@ -278,7 +316,7 @@ impl SigningIn<'_> {
             return Ok(Err(found));
         }
         log::info!("somebody has signed in meanwhile");
-        let context = &self.context.after_person();
+        let context = &self.network();
         let account = Account::new(self.plan, *person, self.store, self.delivery, context);
         let look = account.look();
         if let Some(issued) = account.fresh(look.as_ref()) {
@@ -293,13 +331,21 @@ impl SigningIn<'_> {
 
     /// Has a person sign in.
     async fn now(&self, found: &Found, patience: Patience) -> Result<Issued, Error> {
-        let (terminal, context) = (self.context.terminal, &self.context.after_person());
+        let terminal = self.context.terminal;
         let plan = self.asking(found);
         if let Some(why) = &found.why {
             terminal.note(&format!("a new sign-in is needed: {why}"));
         }
-        let (client, http) = account::connected(&plan, self.proof, &[], context).await?;
+        let secret = self.password().await?;
+        let context = &self.network();
+        let (client, http) = account::connected(&plan, self.proof, secret.as_ref().as_slice(), context).await?;
         let tokens = match self.way {
+            Way::Password => {
+                let (Some(username), Some(password)) = (&plan.username, &secret) else {
+                    return Err(Error::Internal("no password".to_owned()));
+                };
+                username_password::acquire(&client, &username.value, password, &http).await?
+            }
             Way::Device => device_code::acquire(&client, patience, &http, terminal).await?,
             Way::Browser(browser) => {
                 let (way, redirect_uri) = way(browser, &plan.redirect)?;
@@ -310,8 +356,28 @@ impl SigningIn<'_> {
             }
         };
         self.keep(&tokens).await;
-        check_person(self.plan, &tokens, terminal)?;
+        // A person may have several names, and the password is of the one that was given.
+        if self.password.is_none() {
+            check_person(self.plan, &tokens, terminal)?;
+        }
         Ok(account::issued(self.plan, tokens, Source::Network))
+    }
+
+    /// The password, where that is the way, after a word on that way.
+    async fn password(&self) -> Result<Option<Secret>, Error> {
+        let (Some(password), Some(username)) = (self.password, &self.plan.username) else { return Ok(None) };
+        self.context.terminal.warn(password::DISCOURAGED);
+        password.secret(&username.value, self.context).await.map(Some)
+    }
+
+    /// Whether nobody is waited for.
+    fn is_unattended(&self) -> bool {
+        self.password.is_some_and(|password| !matches!(password, Password::Asked))
+    }
+
+    /// The command, with the time that the network has.
+    fn network(&self) -> Context<'_> {
+        if self.is_unattended() { *self.context } else { self.context.after_person() }
     }
 
     /// The plan, with what is known of who is to sign in, and why.
@@ -332,7 +398,7 @@ impl SigningIn<'_> {
     }
 
     async fn keep(&self, tokens: &TokenSet) {
-        let is_kept = account::keep(self.plan, tokens, self.store, self.delivery, &self.context.after_person()).await;
+        let is_kept = account::keep(self.plan, tokens, self.store, self.delivery, &self.network()).await;
         if !is_kept && account::is_kept_nowhere(tokens, self.store) {
             self.context.terminal.warn("the sign-in is kept nowhere, so the next command needs another one");
         }
@@ -342,6 +408,7 @@ impl SigningIn<'_> {
     fn patience(&self) -> Patience {
         let common = self.context.common;
         match common.given_timeout() {
+            _ if self.is_unattended() => Patience::within(common.timeout(), self.context.limit.deadline.into()),
             Some(time) => Patience::within(time, self.context.limit.deadline.into()),
             None => Patience::from_now(common.patience(), common.timeout()),
         }

@@ -15,6 +15,7 @@ import msal
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ENTRA_TOKEN = pathlib.Path(os.environ["ENTRA_TOKEN"]).resolve()
 AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
+PASSWORD = "local~adele.Q8fuWz4vKp"
 
 # What these recipes leave behind or print, beside a status of success.
 EXPECTED = {
@@ -30,6 +31,8 @@ EXPECTED = {
     "--resource databricks -o json": lambda ran, folder: json.loads(ran.stdout)["refresh_token"],
     "tenant-id contoso.onmicrosoft.com --resource databricks -o json": lambda ran, folder: json.loads(ran.stdout)["refresh_token"],
     "refresh-token.txt -o json\n": lambda ran, folder: json.loads(ran.stdout)["refresh_token"],
+    "explain AADSTS50126": lambda ran, folder: "password" in ran.stdout and "fix:" in ran.stdout,
+    "explain - -o json": lambda ran, folder: json.loads(ran.stdout)[0]["code"] == "AADSTS65001",
     "cargo install": lambda ran, folder: (folder / "bin" / "entra-token").is_file(),
 }
 TOKEN = re.compile(r"^eyJ[\w-]+\.[\w-]+\.[\w-]+$", re.M)
@@ -45,6 +48,7 @@ def sandbox(secret):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="readme-"))
     shutil.copy(ROOT / "parameters.example.json", folder / "parameters.json")
     (folder / "secret.txt").write_text(secret + "\n")
+    (folder / "password.txt").write_text(PASSWORD + "\n")
     (folder / "refresh-token.txt").write_text(os.environ["LOCAL_TENANT_REFRESH_TOKEN"])
     (folder / ".azure").mkdir()
     (folder / ".azure" / "msal_token_cache.json").write_text(az_login())
@@ -90,7 +94,7 @@ def run(command, secret, variables):
     inside = command.startswith("cargo ")
     if "DATABRICKS_TOKEN" in command:
         command += 'bash -c \'printf "%s\\n" "$DATABRICKS_TOKEN"\'\n'
-    environment = {**os.environ, **variables, **homes(folder), "PATH": f"{folder}/path:{os.environ['PATH']}"}
+    environment = {**os.environ, **variables, **homes(folder), "MY_PASSWORD": PASSWORD, "PATH": f"{folder}/path:{os.environ['PATH']}"}
     environment.pop("ENTRA_TOKEN_CACHE", None)
     if not inside:
         (folder / "path").mkdir()

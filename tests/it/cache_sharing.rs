@@ -24,7 +24,7 @@ fn finish(child: Child) -> Ran {
 }
 
 /// Runs commands at the same time.
-fn together(commands: impl IntoIterator<Item = Command>) -> Vec<Ran> {
+pub(crate) fn together(commands: impl IntoIterator<Item = Command>) -> Vec<Ran> {
     let children: Vec<Child> = commands.into_iter().map(|mut command| start(&mut command)).collect();
     children.into_iter().map(finish).collect()
 }

@@ -17,6 +17,8 @@ mod client_creds;
 #[cfg(unix)]
 mod device_code;
 mod explain;
+#[cfg(unix)]
+mod federation;
 mod input;
 #[cfg(unix)]
 mod listener;
@@ -29,5 +31,7 @@ mod sandbox;
 mod secrets;
 #[cfg(unix)]
 mod staying;
+#[cfg(unix)]
+mod username_password;
 #[cfg(unix)]
 mod waiting;

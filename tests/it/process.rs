@@ -157,16 +157,19 @@ fn a_descriptor_path_works_as_a_file() {
 }
 
 /// Runs a shell command on a terminal of its own, waits for the question, answers it, and gives what a person saw.
-fn answered(sandbox: &Sandbox, command: &str, answer: &str) -> String {
+pub(crate) fn answered(sandbox: &Sandbox, command: &str, question: &str, answer: &str) -> String {
     let mut script = std::process::Command::new("script");
-    script.args(["-qec", command, "/dev/null"]).current_dir(sandbox.path("")).env("PATH", "/usr/bin:/bin");
+    script.args(["-qec", command, "/dev/null"]).current_dir(sandbox.path(""));
+    script.env_clear().envs(sandbox.command([""; 0]).get_envs().filter_map(|(name, value)| Some((name, value?))));
+    // It goes on when what it runs has dealt with Ctrl-C.
+    script.env("SHELL", "/bin/bash");
     script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = script.spawn().expect("script, which util-linux has, can be started");
     let mut input = child.stdin.take().unwrap();
     let mut output = child.stdout.take().unwrap();
     let mut shown = String::new();
     let mut byte = [0];
-    while !shown.contains("Client secret: ") {
+    while !shown.contains(question) {
         assert_eq!(output.read(&mut byte).unwrap(), 1, "{shown}");
         shown.push(char::from(byte[0]));
     }
@@ -178,6 +181,8 @@ fn answered(sandbox: &Sandbox, command: &str, answer: &str) -> String {
     shown
 }
 
+const QUESTION: &str = "Client secret: ";
+
 /// The command of a user who gives everything but the secret.
 fn without_secret(authority: &str, more: &str) -> String {
     let (binary, client_id) = (env!("CARGO_BIN_EXE_entra-token"), contoso::DAEMON.client_id);
@@ -188,7 +193,7 @@ fn without_secret(authority: &str, more: &str) -> String {
 fn the_terminal_is_asked_for_a_missing_secret_without_echo() {
     let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
     let command = without_secret(&tenant.authority(), &format!("--ca-file {}", tenant.ca_file().display()));
-    let shown = answered(&sandbox, &command, &format!("{}\n", contoso::DAEMON.secret));
+    let shown = answered(&sandbox, &command, QUESTION, &format!("{}\n", contoso::DAEMON.secret));
     assert!(!shown.contains(contoso::DAEMON.secret), "the secret is shown: {shown}");
     assert!(shown.contains("eyJ") && shown.contains("code=0") && shown.contains(" echo "), "{shown}");
 }
@@ -203,13 +208,13 @@ fn a_question_without_an_answer_leaves_the_terminal_as_it_was() {
         ("\n", "", 2, "is empty"),
         ("", "--timeout 0.5", 6, "nobody answered within 0.5 seconds"),
     ] {
-        let shown = answered(&sandbox, &without_secret(authority, &format!("--color never {more}")), answer);
+        let shown = answered(&sandbox, &without_secret(authority, &format!("--color never {more}")), QUESTION, answer);
         assert!(shown.contains(said) && shown.contains(&format!("code={code}")), "{answer:?} {more}: {shown}");
         assert!(shown.contains(" echo ") && !shown.contains(" -echo "), "{answer:?} {more}: {shown}");
     }
     let command = without_secret(authority, "--color never");
     let (line, rest) = command.split_once(';').unwrap();
     let command = format!("(sleep 1; kill $(cat pid)) & sh -c 'echo $$ > pid; exec {line}';{rest}");
-    let shown = answered(&sandbox, &command, "");
+    let shown = answered(&sandbox, &command, QUESTION, "");
     assert!(shown.contains("error: terminated") && shown.contains("code=143") && shown.contains(" echo "), "{shown}");
 }

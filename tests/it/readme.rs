@@ -8,9 +8,10 @@ const README: &str = include_str!("../../README.md");
 
 #[test]
 fn each_option_of_the_help_is_one_that_the_readme_can_name_and_the_other_way_round() {
-    let commands = [&["client-creds"][..], &["auth-code"], &["device-code"], &["refresh"], &["cache", "list"], &["cache", "remove"]];
-    let help = |command: &&[&str]| Sandbox::new().run(command.iter().chain(&["--help"])).stdout;
-    let help: String = commands.iter().map(help).collect();
+    let single = ["client-creds", "auth-code", "device-code", "username-password", "refresh", "explain"].map(|command| vec![command]);
+    let commands = single.into_iter().chain([vec!["cache", "list"], vec!["cache", "remove"]]);
+    let help = |command: Vec<&str>| Sandbox::new().run(command.iter().chain(&["--help"])).stdout;
+    let help: String = commands.map(help).collect();
     let ours = README.lines().filter(|line| line.contains("entra-token ") || line.starts_with("| ") || line.starts_with("  --"));
     let options = ours.flat_map(|line| line.split(|character: char| !character.is_ascii_lowercase() && character != '-'));
     // curl's and cargo's own stand in the same lines.
