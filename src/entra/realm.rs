@@ -5,6 +5,7 @@ use url::Url;
 
 use super::address;
 use super::authority::{Authority, Kind};
+use super::cloud::Cloud;
 use super::grant::{self, Caller};
 use super::reply::Reply;
 use super::wstrust;
@@ -46,6 +47,12 @@ pub(crate) struct Federation {
 /// Whether an authority knows of realms: Entra alone does, and the others check passwords themselves.
 pub(crate) fn has_realms(authority: &Authority) -> bool {
     matches!(authority.kind(), Kind::Aad | Kind::Other)
+}
+
+/// Whether an authority that knows nothing at all of a name's realm may check its password: not all that speak Entra's protocols
+/// know of realms, but Microsoft's own do.
+pub(crate) fn may_lack_realms(authority: &Authority, username: &str) -> bool {
+    Cloud::of_login_host(authority.host()).is_none() && username.contains('@')
 }
 
 /// The GET that asks for an account's realm. The name is encoded whole: it may hold whatever a person types.
@@ -182,6 +189,19 @@ mod tests {
         assert!(realm(&reply::of(200, body), &local).is_ok());
         let local = Authority::parse("https://localhost:8080/t").unwrap();
         assert!(realm(&reply::of(200, body), &local).is_err(), "what began with https goes on with https");
+    }
+
+    #[test]
+    fn who_is_not_microsofts_may_know_of_no_realms() {
+        for (authority, name, expected) in [
+            ("https://login.microsoftonline.com/t", "a@b.c", false),
+            ("https://login.microsoftonline.us/t", "a@b.c", false),
+            ("https://localhost:8443/t", "a@b.c", true),
+            ("https://sts.contoso.example/t", "a@b.c", true),
+            ("https://localhost:8443/t", "+49 89 1234", false),
+        ] {
+            assert_eq!(may_lack_realms(&Authority::parse(authority).unwrap(), name), expected, "{authority} {name}");
+        }
     }
 
     #[test]

@@ -113,8 +113,7 @@ impl SigningIn<'_> {
         let reply = exchange.send(&request, Repeat::Freely).await?;
         match reply.status {
             200 => realm::realm(&reply, authority).map_err(|what| exchange.unreadable(&request.url, &what)),
-            // Not all that speak Entra's protocols know of realms.
-            404 if authority.kind() == Kind::Other => Ok(Realm::Managed),
+            404 if realm::may_lack_realms(authority, self.username) => Ok(Realm::Managed),
             status => Err(self.refused("user_realm_discovery_failed", &format!("the answer has status {status}"))),
         }
     }

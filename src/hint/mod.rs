@@ -41,6 +41,9 @@ fn principal(refusal: &Refusal) -> Option<Code> {
     own.or_else(|| find::first(&refusal.description)).or_else(|| Code::named(&refusal.error).filter(|code| code.is_of_msal()))
 }
 
+/// What MSAL calls the fault of a federation's server.
+const FAULT: &str = "parsing_wstrust_response_failed";
+
 /// The explanation of a refusal. Where the code of a federation server is not known, MSAL's name still says what failed.
 fn explanation(refusal: &Refusal) -> Option<&'static Explanation> {
     let name = Code::named(&refusal.error).filter(|code| code.is_of_msal());
@@ -175,6 +178,10 @@ fn of_refusal(refused: &Refused) -> Advice {
         let words = foreign(refusal.words());
         if !words.is_empty() && (explanation.why.contains("description") || explanation.fix.contains("description")) {
             why = format!("{why}: {words}");
+        }
+        // What refused is no server of the authority's.
+        if refusal.error == FAULT {
+            why = format!("{why} (asked at {})", printable(&refused.authority));
         }
         // The page was told not to ask.
         let fix = match explanation.code {

@@ -94,6 +94,7 @@ fn people_of_a_federation_are_refused_for_what_is_known_of_them() {
     ] {
         let before = tenant.requests().len();
         let ran = run(&sandbox, &tenant, &person);
+        assert_eq!(ran.stderr.contains("(asked at https://localhost:"), said.starts_with("ID") || said.starts_with("MSIS"), "{ran:?}");
         ran.refused(exit).says(said).says("\n  why:  ").says("\n  fix:  ").says("\n  ids:  correlation ");
         let requests = tenant.requests().split_off(before);
         let sent = requests.iter().filter(|request| String::from_utf8_lossy(&request.body).contains(person.password));

@@ -216,6 +216,19 @@ fn people_are_refused_for_what_is_known_of_them() {
 }
 
 #[test]
+fn an_authority_without_realms_checks_passwords_itself() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    let missing = || Misbehaviour::Status { status: 404, headers: Vec::new(), body: Vec::new() };
+    tenant.next_for("/AdeleV%40contoso.onmicrosoft.com", missing());
+    sign_in(&sandbox, &tenant, contoso::USER, contoso::USER_PASSWORD, &["-q"]).token();
+    tenant.next_for("/%2B49", missing());
+    sign_in(&sandbox, &tenant, "+49", "x", &["-q"]).refused(3).says("user_realm_discovery_failed");
+    tenant.next_for("/AdeleV%40contoso.onmicrosoft.com", Misbehaviour::Status { status: 403, headers: Vec::new(), body: Vec::new() });
+    sign_in(&sandbox, &tenant, contoso::USER, "x", &["-q"]).refused(3).says("user_realm_discovery_failed");
+    assert_eq!(tenant.token_requests().len(), 1);
+}
+
+#[test]
 fn a_wrong_password_is_not_repeated() {
     let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
     let arguments = signing_in(&sandbox, &tenant, contoso::USER, "wrong", &["-q"]);
