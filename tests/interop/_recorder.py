@@ -41,9 +41,11 @@ class Recorder(http.server.BaseHTTPRequestHandler):
             self.answer({"token_type": "Bearer", "expires_in": 3599, "access_token": "recorded"})
 
     def answer(self, value):
-        body = json.dumps(value).encode()
+        self.send("application/json", json.dumps(value).encode())
+
+    def send(self, content_type, body):
         self.send_response(200)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -59,9 +61,9 @@ class WithoutTls(requests.Session):
         return super().request(method, url.replace("https://localhost:", "http://localhost:"), **options)
 
 
-def serve():
+def serve(recorder=Recorder):
     """Starts to write down; gives the authority without its scheme."""
-    server = http.server.ThreadingHTTPServer(("localhost", 0), Recorder)
+    server = http.server.ThreadingHTTPServer(("localhost", 0), recorder)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"//localhost:{server.server_port}/{TENANT}"
 
@@ -88,6 +90,6 @@ def same_fields(msals, ours, own_value=frozenset(), only_msal=frozenset(), only_
     return ", ".join(sorted(own))
 
 
-def same_headers(msals, ours, own_value=OWN_VALUE, only_msal=ONLY_MSAL):
+def same_headers(msals, ours, own_value=OWN_VALUE, only_msal=ONLY_MSAL, only_us=ONLY_US):
     theirs, own = ({name: value for name, value in headers.items() if name not in TRANSPORT} for _, headers, _ in (msals, ours))
-    return same_fields(theirs.items(), own.items(), own_value, only_msal, ONLY_US)
+    return same_fields(theirs.items(), own.items(), own_value, only_msal, only_us)
