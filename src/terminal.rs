@@ -121,39 +121,57 @@ impl Terminal {
     }
 }
 
-/// Asks for a secret without showing what is typed. Blocks until there is an answer.
+/// Asks for a secret without showing what is typed, and without holding up anything else. What cannot have been meant is asked for
+/// again.
 ///
 /// # Errors
 ///
 /// `Interrupted` for Ctrl-C; any other when there is no terminal to ask on.
-pub(crate) fn ask_secret(question: &str) -> io::Result<Secret> {
-    #[cfg(unix)]
-    {
-        let answer = read_line(question, Shown::No)?;
-        // The line break was not shown either.
-        end_line();
-        answer.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "standard input has ended"))
-    }
-    #[cfg(not(unix))]
-    {
+#[cfg(unix)]
+pub(crate) async fn ask_secret(question: String) -> io::Result<Secret> {
+    let modes = Modes::set(Shown::No)?;
+    let (kept, changed) = (modes.kept.clone(), modes.changed.clone());
+    let answer = tokio::task::spawn_blocking(move || {
+        let modes = Modes { kept, changed };
+        loop {
+            let line = read_line(&question, &modes)?;
+            // The line break was not shown either.
+            end_line();
+            let line = line.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "standard input has ended"))?;
+            match std::str::from_utf8(&line) {
+                Ok(text) if !text.contains(char::is_control) => return Ok(Secret::new(text.to_owned())),
+                _ => self::line("That has a character in it that cannot be typed here; type it again."),
+            }
+        }
+    });
+    answer.await.map_err(io::Error::other)?
+}
+
+#[cfg(not(unix))]
+pub(crate) async fn ask_secret(question: String) -> io::Result<Secret> {
+    let answer = tokio::task::spawn_blocking(move || {
         // A question that cannot be shown can still be answered.
-        write(&format!("{}: ", printable(question)));
-        OPEN.store(QUESTION, Ordering::Relaxed);
+        ask_for(&question);
         let answer = rpassword::read_password().map(Secret::new);
         if answer.is_ok() {
             OPEN.store(NOTHING, Ordering::Relaxed);
         }
         answer
-    }
+    });
+    answer.await.map_err(io::Error::other)?
 }
 
-/// Asks for a line, which is shown as it is typed; `None` where there is none any more. Blocks until there is an answer.
+/// Asks for a line, which is shown as it is typed; `None` where there is none any more. Nothing else is held up.
 ///
 /// # Errors
 ///
 /// Those of standard input.
-pub(crate) fn ask_line(question: &str) -> io::Result<Option<Secret>> {
-    read_line(question, Shown::Yes)
+pub(crate) async fn ask(question: &'static str) -> io::Result<Option<Secret>> {
+    let modes = Modes::set(Shown::Yes)?;
+    let (kept, changed) = (modes.kept.clone(), modes.changed.clone());
+    let answer = tokio::task::spawn_blocking(move || read_line(question, &Modes { kept, changed }));
+    let line = answer.await.map_err(io::Error::other)??;
+    Ok(line.map(|line| Secret::new(String::from_utf8_lossy(&line).into_owned())))
 }
 
 /// Whether what is typed is shown.
@@ -164,109 +182,174 @@ enum Shown {
     No,
 }
 
-fn read_line(question: &str, shown: Shown) -> io::Result<Option<Secret>> {
+/// Writes a question, behind which the answer is typed.
+fn ask_for(question: &str) {
+    write(&format!("{}: ", printable(question)));
+    OPEN.store(QUESTION, Ordering::Relaxed);
+}
+
+/// Reads a line of standard input. On a terminal this takes the part of the system, which by the line would cut what is longer
+/// than 1,024 or 4,096 characters, and the address that a sign-in ends at may be; the keys are those that the person has set.
+fn read_line(question: &str, modes: &Modes) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     /// More than any address has.
     const LONGEST: usize = 64 << 10;
-    /// What the keys send where the system leaves them alone: Ctrl-D, the erasing ones.
-    const END: u8 = 4;
-    const ERASED: u8 = 127;
-    const BACKSPACE: u8 = 8;
-    const ERASED_LINE: u8 = 21;
-    if can_ask() {
-        write(&format!("{}: ", printable(question)));
-        OPEN.store(QUESTION, Ordering::Relaxed);
+    let is_terminal = can_ask();
+    if is_terminal {
+        ask_for(question);
     }
-    let _settings = Settings::by_character(shown)?;
     // Large enough for any address: growing would leave copies behind.
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
     let mut had_any = false;
     for byte in io::stdin().lock().take(LONGEST as u64).bytes() {
         had_any = true;
-        match byte? {
-            b'\n' => break,
-            END if can_ask() => {
+        let byte = byte?;
+        match if is_terminal { modes.key(byte) } else { None } {
+            None if byte == b'\n' => break,
+            None => line.push(byte),
+            Some(Key::End) => {
                 end_line();
                 had_any = !line.is_empty();
                 break;
             }
-            ERASED_LINE if can_ask() => line.clear(),
+            Some(Key::EraseLine) => line.clear(),
+            Some(Key::EraseWord) => {
+                while line.pop_if(|last| *last == b' ').is_some() {}
+                while line.pop_if(|last| *last != b' ').is_some() {}
+            }
             // A character takes several bytes, of which all but the first begin with the bits 10 (RFC 3629 section 3).
-            ERASED | BACKSPACE if can_ask() => while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {},
-            byte => line.push(byte),
+            Some(Key::Erase) => while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {},
+            Some(Key::Signal(signal)) => {
+                line.clear();
+                modes.pass_on(signal)?;
+                ask_for(question);
+            }
         }
     }
     OPEN.store(NOTHING, Ordering::Relaxed);
-    let line = String::from_utf8_lossy(&line).into_owned();
-    Ok(had_any.then(|| Secret::new(line)))
+    Ok(had_any.then_some(line))
 }
 
-/// The same without holding up anything else.
-///
-/// # Errors
-///
-/// Those of standard input.
-pub(crate) async fn ask(question: &'static str) -> io::Result<Option<Secret>> {
-    // Whoever waits may be ended before the one who asks. What is no terminal's business leaves it alone: a job in the background
-    // would be stopped.
-    let _settings = can_ask().then(Settings::keep);
-    tokio::task::spawn_blocking(move || ask_line(question)).await.map_err(io::Error::other)?
+/// What a key means, where the system leaves that to who reads.
+#[cfg_attr(not(unix), expect(dead_code, reason = "the console does that itself"))]
+enum Key {
+    End,
+    Erase,
+    EraseLine,
+    EraseWord,
+    Signal(KeySignal),
 }
 
-/// The terminal's settings, put back when dropped: whoever waits for an answer without echo may be ended before it comes.
+#[cfg(unix)]
+type KeySignal = rustix::process::Signal;
+#[cfg(not(unix))]
+type KeySignal = std::convert::Infallible;
+
+/// The terminal's modes while a question is open. They are put back when it is dropped: whoever waits for an answer may be ended
+/// before it comes.
 #[cfg(unix)]
 #[derive(Debug)]
-pub(crate) struct Settings(Option<rustix::termios::Termios>);
-
-#[cfg(unix)]
-impl Settings {
-    pub(crate) fn keep() -> Settings {
-        Settings(rustix::termios::tcgetattr(io::stdin()).ok())
-    }
+struct Modes {
+    /// As they were; none where standard input is no terminal. What is no terminal's business leaves it alone.
+    kept: Option<rustix::termios::Termios>,
+    changed: Option<rustix::termios::Termios>,
 }
 
 #[cfg(unix)]
-impl Settings {
-    /// The same, with what is typed hidden where it is not to be shown, and taken as it comes until it is dropped: by the line, systems cut what is longer than 1,024 or
-    /// 4,096 characters, and the address that a sign-in ends at may be.
-    fn by_character(shown: Shown) -> io::Result<Settings> {
-        use rustix::termios::{LocalModes, OptionalActions, tcsetattr};
+impl Modes {
+    /// What is typed is taken as it comes, and hidden where it is not to be shown.
+    fn set(shown: Shown) -> io::Result<Modes> {
+        use rustix::termios::{LocalModes, SpecialCodeIndex, tcgetattr};
         if !can_ask() {
-            return Ok(Settings(None));
+            return Ok(Modes { kept: None, changed: None });
         }
-        let kept = Settings::keep();
-        let mut changed = rustix::termios::tcgetattr(io::stdin())?;
-        changed.local_modes.remove(LocalModes::ICANON);
+        let kept = tcgetattr(io::stdin())?;
+        let mut changed = kept.clone();
+        // The signals too: the system would stop the command with the echo off.
+        changed.local_modes.remove(LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN);
         if shown == Shown::No {
             changed.local_modes.remove(LocalModes::ECHO);
         }
-        tcsetattr(io::stdin(), OptionalActions::Now, &changed)?;
-        Ok(kept)
+        changed.special_codes[SpecialCodeIndex::VMIN] = 1;
+        changed.special_codes[SpecialCodeIndex::VTIME] = 0;
+        let modes = Modes { kept: Some(kept), changed: Some(changed) };
+        apply(modes.changed.as_ref())?;
+        Ok(modes)
+    }
+
+    /// What a byte means by the keys that are set.
+    fn key(&self, byte: u8) -> Option<Key> {
+        use rustix::process::Signal;
+        use rustix::termios::SpecialCodeIndex as Index;
+        let codes = &self.kept.as_ref()?.special_codes;
+        // A code that is zero is switched off (POSIX, `_POSIX_VDISABLE`).
+        let is = |index: Index| byte != 0 && codes[index] == byte;
+        match byte {
+            _ if is(Index::VEOF) => Some(Key::End),
+            // Some terminals send the other one, whatever is set.
+            0x08 | 0x7f => Some(Key::Erase),
+            _ if is(Index::VERASE) => Some(Key::Erase),
+            _ if is(Index::VKILL) => Some(Key::EraseLine),
+            _ if is(Index::VWERASE) => Some(Key::EraseWord),
+            _ if is(Index::VINTR) => Some(Key::Signal(Signal::INT)),
+            _ if is(Index::VQUIT) => Some(Key::Signal(Signal::QUIT)),
+            _ if is(Index::VSUSP) => Some(Key::Signal(Signal::TSTP)),
+            _ => None,
+        }
+    }
+
+    /// Does what the system does for such a key, with the terminal as it was: all processes of the job get the signal. Who was
+    /// stopped goes on when it is in the foreground again.
+    fn pass_on(&self, signal: KeySignal) -> io::Result<()> {
+        // A signal to all may reach this thread's caller a moment later.
+        const MOMENT: std::time::Duration = std::time::Duration::from_millis(100);
+        apply(self.kept.as_ref())?;
+        end_line();
+        rustix::process::kill_current_process_group(signal)?;
+        std::thread::sleep(MOMENT);
+        if signal != rustix::process::Signal::TSTP {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        apply(self.changed.as_ref())
     }
 }
 
 #[cfg(unix)]
-impl Drop for Settings {
-    fn drop(&mut self) {
-        if let Some(settings) = &self.0 {
-            // A terminal that has gone needs no settings.
-            let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, settings);
-        }
+fn apply(modes: Option<&rustix::termios::Termios>) -> io::Result<()> {
+    match modes {
+        Some(modes) => Ok(rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, modes)?),
+        None => Ok(()),
     }
 }
 
-/// The console's settings are put back by the one who changes them.
+#[cfg(unix)]
+impl Drop for Modes {
+    fn drop(&mut self) {
+        // A terminal that has gone needs no modes.
+        let _ = apply(self.kept.as_ref());
+    }
+}
+
+/// The console's modes are put back by the one who changes them.
 #[cfg(not(unix))]
 #[derive(Debug)]
-pub(crate) struct Settings;
+struct Modes {
+    kept: Option<()>,
+    changed: Option<()>,
+}
 
 #[cfg(not(unix))]
-impl Settings {
-    pub(crate) fn keep() -> Settings {
-        Settings
+impl Modes {
+    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it may fail")]
+    fn set(_shown: Shown) -> io::Result<Modes> {
+        Ok(Modes { kept: None, changed: None })
     }
 
-    fn by_character(_shown: Shown) -> io::Result<Settings> {
-        Ok(Settings)
+    fn key(&self, _byte: u8) -> Option<Key> {
+        None
+    }
+
+    fn pass_on(&self, signal: KeySignal) -> io::Result<()> {
+        match signal {}
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::document::Document;
 use super::lookup::{self, Wanted, unix};
-use super::schema::{self, Kind};
+use super::schema::{self, Entry, Kind};
 use crate::entra::authority::{Authority, Kind as AuthorityKind};
 use crate::entra::token::TokenSet;
 
@@ -79,6 +79,8 @@ struct Account<'a> {
     authority_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed_in_as: Option<&'a str>,
 }
 
 /// Adds what a person's tokens say: the refresh token in place of the one that got them, the ID token, the account.
@@ -108,6 +110,9 @@ pub(crate) fn add_sign_in(document: &mut Document<'_>, wanted: &Wanted<'_>, toke
         document.put(Kind::IdToken, key(&[home_account_id, environment, "idtoken", client_id, &realm, ""]), json(&entry));
     }
     if let Some(person) = &tokens.person {
+        let key = key(&[home_account_id, environment, &realm]);
+        let known = document.get(Kind::Account, &key).and_then(|json| serde_json::from_str::<Entry<'_>>(json).ok());
+        let signed_in_as = known.and_then(|entry| entry.signed_in_as).map(std::borrow::Cow::into_owned);
         let entry = Account {
             home_account_id,
             environment,
@@ -116,8 +121,9 @@ pub(crate) fn add_sign_in(document: &mut Document<'_>, wanted: &Wanted<'_>, toke
             username: person.username.as_deref().unwrap_or_default(),
             authority_type: if wanted.authority.kind() == AuthorityKind::AdFs { "ADFS" } else { "MSSTS" },
             name: person.name.as_deref(),
+            signed_in_as: person.signed_in_as.as_deref().or(signed_in_as.as_deref()),
         };
-        document.put(Kind::Account, key(&[home_account_id, environment, &realm]), json(&entry));
+        document.put(Kind::Account, key, json(&entry));
     }
     // A client that was given none is known to be in no family.
     let entry = AppMetadata { client_id, environment, family_id: tokens.family.as_deref() };
@@ -331,8 +337,7 @@ mod tests {
                     home_account_id: "uid.utid".to_owned(),
                     local_account_id: Some("oid".to_owned()),
                     username: Some("a@b.c".to_owned()),
-                    name: None,
-                    tenant: None,
+                    ..Person::default()
                 }),
                 ..tokens("at")
             };
@@ -359,6 +364,12 @@ mod tests {
                     "local_account_id": "oid", "username": "a@b.c", "authority_type": "MSSTS"}})
             );
             assert_eq!(written["AppMetadata"][format!("appmetadata-{host}-My_App")]["family_id"], "1");
+            let account = |document: &Document<'_>| value(document)["Account"][format!("uid.utid-{host}-contoso")]["signed_in_as"].clone();
+            for signed_in_as in [Some("alias@b.c".to_owned()), None] {
+                let person = tokens.person.clone().map(|person| Person { signed_in_as, ..person });
+                add_sign_in(&mut document, wanted, &TokenSet { person, ..super::tests::tokens("at") }, at(1000));
+                assert_eq!(account(&document), "alias@b.c", "another name is remembered");
+            }
         });
     }
 }

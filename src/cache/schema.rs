@@ -80,6 +80,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) last_modification_time: Text<'a>,
     pub(crate) username: Text<'a>,
     pub(crate) name: Text<'a>,
+    /// Another name that the account's person has signed in with: a field of our own.
+    pub(crate) signed_in_as: Text<'a>,
     /// The authority that a token came from, whole: a field of our own.
     pub(crate) authority: Text<'a>,
     /// Hash of the claims that a token was asked for with (MSAL Node).
@@ -117,6 +119,7 @@ impl<'a> Entry<'a> {
             "last_modification_time" => &mut self.last_modification_time,
             "username" => &mut self.username,
             "name" => &mut self.name,
+            "signed_in_as" => &mut self.signed_in_as,
             "authority" => &mut self.authority,
             "requestedClaimsHash" => &mut self.claims_hash,
             "key_id" | "keyid" | "kid" | "user_assertion_hash" | "userAssertionHash" | "ext_cache_key" => &mut self.bound_to,

@@ -85,8 +85,10 @@ fn named(home_account_id: String, accounts: &[Entry<'_>]) -> SignedIn {
     let own = || accounts.iter().filter(|account| account.home_account_id.as_deref() == Some(&home_account_id));
     let said = |text: &Text<'_>| text.as_deref().filter(|text| !text.is_empty()).map(str::to_owned);
     let usernames: Vec<String> = own().filter_map(|account| said(&account.username)).collect();
+    let others = own().filter_map(|account| said(&account.signed_in_as));
     let name = own().find_map(|account| said(&account.name));
     let username = usernames.first().cloned();
+    let usernames = usernames.into_iter().chain(others).collect();
     SignedIn { home_account_id, username, usernames, name, id_tokens: Vec::new(), refresh_tokens: Vec::new() }
 }
 

@@ -414,6 +414,18 @@ impl UsernamePassword {
     }
 }
 
+/// The names of all commands, and of all options that any of them has.
+#[cfg(test)]
+pub(crate) fn names() -> (Vec<String>, Vec<String>) {
+    fn options(command: &Command) -> Vec<String> {
+        let own = command.get_arguments().filter_map(|argument| Some(format!("--{}", argument.get_long()?)));
+        own.chain(command.get_subcommands().flat_map(options)).collect()
+    }
+    let mut root = command(true);
+    root.build();
+    (root.get_subcommands().map(|command| command.get_name().to_owned()).collect(), options(&root))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

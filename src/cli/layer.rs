@@ -25,6 +25,8 @@ pub(crate) enum Origin {
         key: String,
     },
     Environment(&'static str),
+    /// It is known from before.
+    Cache,
     /// Somebody typed it.
     Terminal,
 }
@@ -33,6 +35,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Flag(name) | Origin::Environment(name) => f.write_str(name),
+            Origin::Cache => f.write_str("the cache"),
             Origin::Terminal => f.write_str("the terminal"),
             Origin::File { file, line, key } => write!(f, "{file} line {line}, \"{key}\""),
         }

@@ -76,7 +76,7 @@ pub(crate) fn plan(subject: Subject, flags: &Layer, file: &Layer, environment: &
     let client_id = layers.iter().find_map(|layer| layer.client_id.as_ref());
     let mut left_out = Vec::new();
     if subject == Subject::Person
-        && is_another_apps(credential.as_ref(), client_id, environment)
+        && is_another_apps(credential.as_ref(), client_id, layers)
         && let Some(given) = credential.take()
     {
         left_out.push(format!("client secret of {} left out: it is another app's", given.from));
@@ -132,16 +132,19 @@ pub(crate) fn plan(subject: Subject, flags: &Layer, file: &Layer, environment: &
     })
 }
 
-/// Whether the environment's credential belongs to another app than the one that is meant: it is the environment's app's, and where
-/// the environment names none, that of the parameters file. An app that acts for a person may have no credential at all.
-fn is_another_apps(credential: Option<&Given<SecretSource>>, client_id: Option<&Given<String>>, environment: &Layer) -> bool {
-    let is_of_environment = credential.is_some_and(|given| matches!(given.from, Origin::Environment(_)));
-    let is_owner = match (&environment.client_id, client_id) {
-        (Some(owner), Some(given)) => owner.value.eq_ignore_ascii_case(&given.value),
-        (None, Some(given)) => !matches!(given.from, Origin::Flag(_)),
-        (_, None) => true,
+/// Whether a credential belongs to another app than the one that is meant: it is that of the app which its own place names, and where
+/// the environment names none, of the parameters file's. An app that acts for a person may have no credential at all.
+fn is_another_apps(credential: Option<&Given<SecretSource>>, client_id: Option<&Given<String>>, layers: [&Layer; 3]) -> bool {
+    let (Some(credential), Some(given)) = (credential, client_id) else { return false };
+    let owner = match credential.from {
+        Origin::Environment(_) => &layers[2].client_id,
+        Origin::File { .. } => &layers[1].client_id,
+        _ => return false,
     };
-    is_of_environment && !is_owner
+    match owner {
+        Some(owner) => !owner.value.eq_ignore_ascii_case(&given.value),
+        None => matches!((&credential.from, &given.from), (Origin::Environment(_), Origin::Flag(_))),
+    }
 }
 
 /// An authority, with the places that it and its tenant came from.

@@ -16,6 +16,8 @@ pub(crate) struct Person {
     pub(crate) local_account_id: Option<String>,
     /// The name to sign in with.
     pub(crate) username: Option<String>,
+    /// Another name that the person has signed in with.
+    pub(crate) signed_in_as: Option<String>,
     /// The name to be called by.
     pub(crate) name: Option<String>,
     /// The tenant that issued the ID token.
@@ -56,6 +58,7 @@ pub(crate) fn person(client_info: Option<&str>, id_token: Option<&str>) -> Optio
         local_account_id: token.oid.or(token.sub),
         // Azure AD B2C has no such name, and one address or more.
         username: token.preferred_username.or(token.upn).or(token.email).or_else(|| token.emails.into_iter().flatten().next()),
+        signed_in_as: None,
         name: token.name,
         tenant: token.tid,
     })
@@ -94,6 +97,7 @@ mod tests {
             home_account_id: "u.t".to_owned(),
             local_account_id: Some("o".to_owned()),
             username: Some("a@b.c".to_owned()),
+            signed_in_as: None,
             name: Some("Ädel".to_owned()),
             tenant: Some("t2".to_owned()),
         };

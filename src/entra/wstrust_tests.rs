@@ -166,7 +166,7 @@ fn documents_of_federation_services_are_read() {
         ("fault-soap11.xml", "FailedAuthentication: Authentication failed & the account may be locked."),
         ("mex-adfs-2012r2.xml", "WS-Trust 1.3 https://sts.contoso.com/adfs/services/trust/13/usernamemixed"),
         ("mex-adfs-2016.xml", "WS-Trust 1.3 https://fs.fabrikam.example/adfs/services/trust/13/usernamemixed"),
-        ("mex-adfs-2019.xml", "WS-Trust 1.3 https://adfs.woodgrove.example/adfs/services/trust/13/usernamemixed"),
+        ("mex-adfs-2019-2022.xml", "WS-Trust 1.3 https://adfs.woodgrove.example/adfs/services/trust/13/usernamemixed"),
         ("mex-federation-metadata.xml", "it describes no services: it is a document of the kind EntityDescriptor"),
         ("mex-leaf-namespaces.xml", "WS-Trust 1.3 https://leaf.contoso.com/trust/13?tenant=a&realm=b"),
         ("mex-no-username.xml", "none"),

@@ -76,7 +76,7 @@ impl<'a> Exchange<'a> {
     /// What an answer that gives no tokens comes to.
     pub(super) fn failed(&self, error: ReplyError, reply: &Reply, endpoint: &Url) -> Error {
         match error {
-            ReplyError::Refused(refusal) => self.refused(*refusal),
+            ReplyError::Refused(refusal) => self.refused(refusal::refusal(&self.masked(reply)).unwrap_or(*refusal)),
             ReplyError::Unreadable(what) => {
                 let masked = token::tokens(&self.masked(reply)).err();
                 let what = masked.map_or(what, |error| match error {
@@ -125,7 +125,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// The same reply without the secrets that were sent: what is quoted of it is cut, and half a secret would not be found.
-    fn masked(&self, reply: &Reply) -> Reply {
+    pub(super) fn masked(&self, reply: &Reply) -> Reply {
         // Nothing is quoted of what is no text.
         let body =
             str::from_utf8(&reply.body).map_or_else(|_| reply.body.clone(), |text| self.http.masks().apply(text).into_bytes().into());

@@ -1,7 +1,8 @@
 //! A person's name and password, exchanged for tokens: by Entra itself (RFC 6749 section 4.3), or by the federation that checks the
 //! password in its place, whose word Entra takes (WS-Trust 1.3 and 2005; RFC 7522).
 //!
-//! The password goes to whoever checks it and to nobody else: to a federation over WS-Trust alone, and with it no word to Entra.
+//! The password goes to whoever checks it and to nobody else: to a federation over WS-Trust alone, and with it no word to Entra. A
+//! client with a credential of its own has Entra check it in any case, as MSAL.NET does.
 
 use std::time::SystemTime;
 
@@ -10,13 +11,14 @@ use url::Url;
 use super::client::Client;
 use super::exchange::Exchange;
 use crate::crypto;
-use crate::entra::authority::{Authority, Endpoint, Kind};
+use crate::entra::authority::{Authority, Endpoint, Kind, is_shared_tenant};
 use crate::entra::client_auth::ClientAuth;
 use crate::entra::grant::{Grant, TokenRequest};
 use crate::entra::mex;
 use crate::entra::person::Person;
 use crate::entra::realm::{self, Federation, Realm};
 use crate::entra::refusal::Refusal;
+use crate::entra::reply::Reply;
 use crate::entra::token::TokenSet;
 use crate::entra::wstrust::{self, Assertion, Fault, Issue, IssueError};
 use crate::error::{Error, Exchanged, Refused, UsageError};
@@ -30,14 +32,14 @@ use crate::secret::Secret;
 ///
 /// A `UsageError` that names the reason.
 pub(crate) fn check_authority(authority: &Authority) -> Result<(), UsageError> {
-    const TAKING: &str = "organizations";
-    let has_shared = matches!(authority.kind(), Kind::Aad | Kind::Ciam | Kind::Other);
-    let tenant = authority.tenant().filter(|tenant| has_shared && !tenant.eq_ignore_ascii_case(TAKING));
-    match tenant.filter(|tenant| crate::entra::authority::is_shared_tenant(tenant)) {
-        None => Ok(()),
-        Some(tenant) => Err(UsageError::new(format!("the tenant {} takes no user names and passwords", foreign(tenant)))
-            .why("it admits personal accounts, whose passwords are taken on Microsoft's own pages only (AADSTS90010)")
-            .fix("name the account's own tenant with --tenant-id, by its id or a domain, or organizations for any; a personal account signs in with entra-token auth-code or entra-token device-code")),
+    let is_taking = |tenant: &str| tenant.eq_ignore_ascii_case("organizations") || !is_shared_tenant(tenant);
+    match (authority.kind(), authority.tenant()) {
+        (Kind::Aad | Kind::Ciam | Kind::Other, Some(tenant)) if !is_taking(tenant) => {
+            Err(UsageError::new(format!("the tenant {} takes no user names and passwords", foreign(tenant)))
+                .why("it admits personal accounts, whose passwords are taken on Microsoft's own pages only (AADSTS90010)")
+                .fix("name the account's own tenant with --tenant-id, by its id or a domain, or organizations for any; a personal account signs in with entra-token auth-code or entra-token device-code"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -52,8 +54,8 @@ pub(crate) async fn acquire(client: &Client, username: &str, password: &Secret, 
         Exchange { exchanged: Exchanged::Password, ..Exchange::new(http, &client.authority, &client.client_id, &client.scopes)? };
     let endpoints = exchange.endpoints().await?;
     let endpoint = endpoints.get(Endpoint::Token)?;
-    let person = SigningIn { exchange: &exchange, username, password };
-    let assertion = person.assertion(client).await?;
+    let attempt = Attempt { exchange: &exchange, username, password };
+    let assertion = attempt.assertion(client).await?;
     let encoded = assertion.as_ref().map(Assertion::base64url);
     let grant = match (&assertion, &encoded) {
         (Some(assertion), Some(encoded)) => Grant::Saml { kind: assertion.kind, assertion: encoded },
@@ -71,36 +73,42 @@ pub(crate) async fn acquire(client: &Client, username: &str, password: &Secret, 
         claims: client.claims.as_deref(),
         caller: exchange.caller,
     };
-    let tokens = exchange.tokens(&endpoint, &request.to_http(), Repeat::Freely).await?;
+    // A wrong password that is repeated locks an account; the federation's word can be said again.
+    let repeat = if assertion.is_some() { Repeat::Freely } else { Repeat::Unprocessed };
+    let tokens = exchange.tokens(&endpoint, &request.to_http(), repeat).await?;
     exchange.check_id_token(&tokens, None, &endpoints)?;
     Ok(named(tokens, username))
 }
 
-/// Where the platform gives the person no name, theirs is the one that they signed in with.
+/// Remembers the name that the person signed in with: it is theirs where the platform gives none, and may be another one of theirs.
 fn named(tokens: TokenSet, username: &str) -> TokenSet {
-    let person = tokens.person.map(|person| Person { username: person.username.or_else(|| Some(username.to_owned())), ..person });
-    TokenSet { person, ..tokens }
+    let named = |person: Person| {
+        let is_another = person.username.as_ref().is_some_and(|name| !name.eq_ignore_ascii_case(username));
+        let signed_in_as = is_another.then(|| username.to_owned());
+        Person { username: person.username.or_else(|| Some(username.to_owned())), signed_in_as, ..person }
+    };
+    TokenSet { person: tokens.person.map(named), ..tokens }
 }
 
-/// A person on the way to their tokens.
-struct SigningIn<'a> {
+/// A sign-in on its way.
+struct Attempt<'a> {
     exchange: &'a Exchange<'a>,
     username: &'a str,
     password: &'a Secret,
 }
 
-impl SigningIn<'_> {
+impl Attempt<'_> {
     /// What the person's federation says of them; `None` where Entra checks the password itself.
     async fn assertion(&self, client: &Client) -> Result<Option<Assertion>, Error> {
-        // A client with a credential of its own speaks for people of its tenant alone, as with MSAL.
+        // No realm is asked for by a client with a credential of its own (MSAL.NET).
         if !realm::has_realms(&client.authority) || !matches!(client.auth, ClientAuth::Public) {
             return Ok(None);
         }
         match self.realm().await? {
             Realm::Managed => Ok(None),
             Realm::Federated(federation) => self.of_federation(&federation).await.map(Some),
-            Realm::Personal => Err(self.refused("ropc_not_supported_for_msa", "it is a personal account")),
-            Realm::Unknown => Err(self.refused("unknown_user_type", "no organization that is known has this domain")),
+            Realm::Personal => Err(self.refused("ropc_not_supported_for_msa", "")),
+            Realm::Unknown => Err(self.refused("unknown_user_type", "")),
         }
     }
 
@@ -114,14 +122,14 @@ impl SigningIn<'_> {
         match reply.status {
             200 => realm::realm(&reply, authority).map_err(|what| exchange.unreadable(&request.url, &what)),
             404 if realm::may_lack_realms(authority, self.username) => Ok(Realm::Managed),
-            status => Err(self.refused("user_realm_discovery_failed", &format!("the answer has status {status}"))),
+            status => Err(self.refused("user_realm_discovery_failed", &format!("Entra answered with status {status} when asked whose account that is, as for a name that is not of the form someone@contoso.com"))),
         }
     }
 
     /// Has the federation check the password.
     async fn of_federation(&self, federation: &Federation) -> Result<Assertion, Error> {
         if let Some(other) = federation.protocol.as_ref().filter(|protocol| !protocol.eq_ignore_ascii_case("WSTrust")) {
-            let text = format!("the federation speaks {}, by which programs hand over no passwords", foreign(other));
+            let text = format!("the account's federation speaks {}, by which programs hand over no passwords", foreign(other));
             return Err(self.refused("wstrust_endpoint_not_found", &text));
         }
         if !wstrust::is_sendable(self.username) || !wstrust::is_sendable(self.password.expose()) {
@@ -139,8 +147,8 @@ impl SigningIn<'_> {
         match (&federation.metadata, &federation.active) {
             (Some(metadata), _) => self.of_metadata(metadata).await,
             (None, Some(active)) => wstrust::Endpoint::of_active_url(active)
-                .ok_or_else(|| self.refused("wstrust_endpoint_not_found", "the federation's address is of no kind that is known")),
-            (None, None) => Err(self.refused("missing_federation_metadata_url", "the federation has no address")),
+                .ok_or_else(|| self.refused("wstrust_endpoint_not_found", "the account's federation names an address that does not say which protocol is spoken there, and no metadata that would")),
+            (None, None) => Err(self.refused("missing_federation_metadata_url", "")),
         }
     }
 
@@ -154,8 +162,7 @@ impl SigningIn<'_> {
             return Err(exchange.unreadable(metadata, &what));
         }
         let endpoint = mex::endpoint(&reply, metadata).map_err(|what| exchange.unreadable(metadata, &what))?;
-        endpoint
-            .ok_or_else(|| self.refused("wstrust_endpoint_not_found", "the federation has no place that takes user names and passwords"))
+        endpoint.ok_or_else(|| self.refused("wstrust_endpoint_not_found", ""))
     }
 
     /// Sends name and password, once: a wrong password that is repeated locks an account.
@@ -168,7 +175,7 @@ impl SigningIn<'_> {
         log::info!("asking {} to check the password ({})", request.host(), endpoint.version.name());
         // A federation answers a wrong password with status 500.
         let (reply, busy) = exchange.answer(&request, Repeat::Unsent).await?;
-        let assertion = match (wstrust::assertion(&reply), busy) {
+        let assertion = match (self.read(&reply), busy) {
             (Ok(assertion), _) => assertion,
             (Err(IssueError::Fault(fault)), _) => return Err(self.fault(&fault, reply.status, &endpoint.address)),
             (Err(IssueError::Unreadable(_)), Some(busy)) => return Err(exchange.unavailable(&request, &reply, &busy)),
@@ -178,12 +185,24 @@ impl SigningIn<'_> {
         Ok(assertion)
     }
 
+    /// The assertion, or why there is none: in the words of an answer without the password that it may have sent back, because what
+    /// is quoted is cut, and half a password would not be found.
+    fn read(&self, reply: &Reply) -> Result<Assertion, IssueError> {
+        wstrust::assertion(reply).map_err(|error| match wstrust::assertion(&self.exchange.masked(reply)) {
+            Err(masked) => masked,
+            Ok(_) => error,
+        })
+    }
+
     /// The federation's refusal, in the platform's shape.
     fn fault(&self, fault: &Fault, status: u16, address: &Url) -> Error {
         let said = [Some(fault.reason.as_str()), fault.kind()];
-        let description = said.into_iter().flatten().find(|text| !text.is_empty()).unwrap_or("the federation does not say why");
+        let said = said.into_iter().flatten().find(|text| !text.is_empty()).unwrap_or("the federation does not say why");
+        // AD FS says so in the language of the server, and with a number not in all versions.
+        let is_expired = fault.kind().is_some_and(|kind| kind.ends_with("ExpiredPassword")) && !said.contains("MSIS");
+        let description = if is_expired { format!("MSIS3125: {said}") } else { said.to_owned() };
         let error = "parsing_wstrust_response_failed".to_owned();
-        let refusal = Refusal { status, error, description: description.to_owned(), ..Refusal::default() };
+        let refusal = Refusal { status, error, description, ..Refusal::default() };
         match self.exchange.refused(refusal) {
             Error::Refused(refused) => {
                 let authority = address.origin().ascii_serialization();
@@ -193,7 +212,8 @@ impl SigningIn<'_> {
         }
     }
 
-    /// What is known without asking for a token, under the name that MSAL has for it.
+    /// What is known without asking for a token, under the name that MSAL has for it; in more words than the table has, where there
+    /// are any.
     fn refused(&self, error: &str, description: &str) -> Error {
         let refusal = Refusal { error: error.to_owned(), description: description.to_owned(), ..Refusal::default() };
         self.exchange.refused(refusal)

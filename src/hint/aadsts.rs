@@ -1066,7 +1066,7 @@ pub(super) static TABLE: &[Explanation] = &[
         what: "the app's credentials were not accepted",
         why: "the app sent no secret or a wrong one, or is not registered as a public client; where a user's \
               credentials failed, a second code says more",
-        who: Who::Caller,
+        who: Who::AppOwner,
         fix: "check the secret's value; for a flow without a secret, a person's password included, set \"Allow public \
               client flows\" to yes under \"Authentication\" of the app registration",
         command: None,
@@ -2306,15 +2306,6 @@ pub(super) static TABLE: &[Explanation] = &[
         who: Who::TenantAdmin,
         fix: "ask the tenant's administrator which policy it is and what it requires",
         command: None,
-    },
-    Explanation {
-        code: Aadsts(530033),
-        what: "the device code flow is blocked by a policy on devices",
-        why: "Conditional Access of tenant {tenant} requires a managed device, which a sign-in on another device \
-              cannot prove",
-        who: Who::SignIn,
-        fix: "sign in on a managed device",
-        command: Some(Command::AuthCode),
     },
     Explanation {
         code: Aadsts(530034),

@@ -92,6 +92,18 @@ pub(crate) fn who_can_lift(refused: &Refused) -> Who {
     }
 }
 
+/// Whether a refusal is of the password, or of the account whatever it asks for: another try gets the same, and counts.
+pub(crate) fn is_of_password(refusal: &Refusal) -> bool {
+    match principal(refusal) {
+        Some(Code::Aadsts(code)) => matches!(code, 50034 | 50053 | 50055..=50057 | 50126 | 50144),
+        Some(Code::B2c(code)) => matches!(code, 90053 | 90054 | 90225),
+        Some(Code::Msis(code)) => matches!(code, 3019 | 3125 | 3127 | 3173 | 7068 | 9659),
+        Some(Code::Wif(_)) => true,
+        Some(Code::Name(name)) => name == FAULT,
+        None => false,
+    }
+}
+
 /// Whether an account was refused because it is not one of the tenant's: another one may be.
 pub(crate) fn is_of_another_tenant(refusal: &Refusal) -> bool {
     const CODES: [u32; 4] = [50_020, 51_004, 90_072, 500_213];
@@ -113,7 +125,7 @@ pub(crate) fn advice(error: &Error) -> Advice {
         Error::Unavailable(unavailable) => of_unavailable(unavailable),
         Error::Unreadable(unreadable) if unreadable.what.contains("this machine's clock") => fix("set this machine's clock, and try again"),
         Error::Unreadable(unreadable) => Advice {
-            why: Some("what answered may be a proxy, a sign-in page of the network, or not an Entra authority at all".to_owned()),
+            why: Some("what answered may be a proxy, a sign-in page of the network, or not the kind of server that is meant".to_owned()),
             fix: Some(format!("check that {} is the host you mean and what stands between; -vv shows the exchange", unreadable.host)),
         },
         Error::Interaction(usage) | Error::Usage(usage) => Advice { why: usage.why.clone(), fix: usage.fix.clone() },
@@ -178,6 +190,10 @@ fn of_refusal(refused: &Refused) -> Advice {
         let words = foreign(refusal.words());
         if !words.is_empty() && (explanation.why.contains("description") || explanation.fix.contains("description")) {
             why = format!("{why}: {words}");
+        }
+        // What was found out before anything was asked for has words of our own.
+        if matches!(explanation.code, Code::Name(_)) && refusal.error != FAULT && !words.is_empty() {
+            why.clone_from(&words);
         }
         // What refused is no server of the authority's.
         if refusal.error == FAULT {
@@ -246,8 +262,8 @@ fn of_transport(transport: &Transport) -> Advice {
 fn of_unavailable(unavailable: &Unavailable) -> Advice {
     let said = unavailable.refusal.as_ref().filter(|refusal| !refusal.words().is_empty()).map(what);
     let fix = match unavailable.retry_after {
-        Some(wait) => format!("try again in {}{}", crate::error::seconds(wait), until(wait)),
-        None => "try again later".to_owned(),
+        Some(wait) if !wait.is_zero() => format!("try again in {}{}", crate::error::seconds(wait), until(wait)),
+        _ => "try again later".to_owned(),
     };
     Advice { why: said.or(Some("the service is busy or out of order, and stayed so".to_owned())), fix: Some(fix) }
 }

@@ -114,14 +114,6 @@ pub(super) static TABLE: &[Explanation] = &[
         command: Some(Command::AuthCode),
     },
     Explanation {
-        code: Msis(9247),
-        what: "the authorization code is not valid",
-        why: "it was used already, has expired, or belongs to another server of the farm",
-        who: Who::SignIn,
-        fix: "sign in again",
-        command: Some(Command::AuthCode),
-    },
-    Explanation {
         code: Msis(9321),
         what: "the app may not access the resource",
         why: "the federation server has no permission of app {client_id} for it",

@@ -153,7 +153,7 @@ pub(super) static TABLE: &[Explanation] = &[
         what: "what was presented for a token is not valid",
         why: "a password is wrong, or a code, a refresh token or an assertion has expired, was revoked or belongs to \
               another app",
-        who: Who::AppOwner,
+        who: Who::Caller,
         fix: "sign in again, or check the user name and password; an AADSTS code in the message says more",
         command: Some(Command::AuthCode),
     },
@@ -350,8 +350,8 @@ pub(super) static TABLE: &[Explanation] = &[
         what: "the federation server offers no sign-in with a password",
         why: "its metadata lists no username endpoint of WS-Trust",
         who: Who::TenantAdmin,
-        fix: "ask the organisation's administrator to enable the usernamemixed endpoint of AD FS, or sign in with \
-              entra-token auth-code",
+        fix: "sign in with entra-token auth-code; where the federation server is AD FS, its administrator can enable the \
+              usernamemixed endpoint",
         command: Some(Command::AuthCode),
     },
 ];

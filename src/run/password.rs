@@ -1,13 +1,11 @@
-//! `username-password`: a person's tokens, from the cache as long as it has some, and else for their name and password.
+//! What `username-password` signs in with: a person's name and password, given or typed.
 
 use super::context::Context;
-use super::secrets;
+use super::secrets::{self, Held, PLACES};
 use crate::cache::partition::Credential;
-use crate::cli::input;
 use crate::cli::layer::{Given, Origin, SecretSource};
 use crate::cli::placeholder;
 use crate::cli::plan::Plan;
-use crate::env::Env;
 use crate::error::{Cancelled, Error, UsageError};
 use crate::redact::foreign;
 use crate::secret::Secret;
@@ -17,61 +15,51 @@ use crate::terminal;
 pub(super) const DISCOURAGED: &str = "signing in with a password is discouraged: it passes no second factor, and whoever gets to see it can use it; \
      for a person entra-token auth-code and entra-token device-code are better, for automation entra-token client-creds";
 
-/// A person's password: read already, what a program will say, or what the person will type.
+/// A person's password: given, or to be typed.
 #[derive(Debug)]
 pub(super) enum Password {
     Asked,
-    Program(Given<SecretSource>),
-    Read(Secret),
+    Given(Held),
 }
 
 impl Password {
     /// Reads the password that was given, unless a program has to be run for it.
     pub(super) async fn of(plan: &Plan, context: &Context<'_>) -> Result<Password, Error> {
-        match &plan.password {
-            None if secrets::can_ask(context.common) => Ok(Password::Asked),
-            None => Err(missing().into()),
-            Some(given) if matches!(given.value, SecretSource::Command(_)) => Ok(Password::Program(given.clone())),
-            Some(given) => read(given, context).await.map(Password::Read),
-        }
+        let given = plan.password.as_ref().filter(|given| !is_typed(given));
+        let Some(given) = given.cloned() else {
+            return if secrets::can_ask(context.common) { Ok(Password::Asked) } else { Err(missing().into()) };
+        };
+        let limit = context.limit;
+        // It may have to be waited for.
+        let read = tokio::task::spawn_blocking(move || Held::of(&given, &check, limit));
+        read.await.map_err(|error| Error::Internal(error.to_string()))?.map(Password::Given)
     }
 
     /// What tells it from others; nothing does before it is typed.
     pub(super) fn credential(&self) -> Option<Credential> {
         match self {
             Password::Asked => None,
-            Password::Program(given) => match &given.value {
-                SecretSource::Command(words) => Some(Credential::program(words)),
-                _ => None,
-            },
-            Password::Read(secret) => Some(Credential::secret(secret)),
+            Password::Given(held) => Some(held.credential()),
         }
     }
 
     /// The password itself.
     pub(super) async fn secret(&self, username: &str, context: &Context<'_>) -> Result<Secret, Error> {
         match self {
+            Password::Given(held) => held.secret(check, context.limit).await,
             Password::Asked => {
                 let question = format!("Password of {}", foreign(username));
                 let secret = secrets::typed("password", question, context.common.patience()).await?;
-                check(&secret, &Origin::Terminal).map_err(Error::from)?;
+                check(&secret, &Origin::Terminal)?;
                 Ok(secret)
             }
-            Password::Program(given) => read(given, context).await,
-            Password::Read(secret) => Ok(secret.clone()),
         }
     }
 }
 
-/// Reads a password from where it was given. That may take its time, and others are not held up by it.
-async fn read(given: &Given<SecretSource>, context: &Context<'_>) -> Result<Secret, Error> {
-    let (given, limit) = (given.clone(), context.limit);
-    let read = tokio::task::spawn_blocking(move || {
-        let secret = input::read_secret(&given.value, &given.from.to_string(), &Env::Process, limit)?;
-        check(&secret, &given.from)?;
-        Ok(secret)
-    });
-    read.await.map_err(|error| Error::Internal(error.to_string()))?
+/// Whether standard input is where it is, and a terminal: what is typed there is not to be seen.
+fn is_typed(given: &Given<SecretSource>) -> bool {
+    matches!(given.value, SecretSource::StandardInput) && terminal::can_ask()
 }
 
 fn check(secret: &Secret, from: &Origin) -> Result<(), UsageError> {
@@ -79,8 +67,7 @@ fn check(secret: &Secret, from: &Origin) -> Result<(), UsageError> {
         return Err(UsageError::new(format!("the password of {from} is empty")).fix("give the password that the person signs in with"));
     }
     if placeholder::is_placeholder_password(secret.expose()) {
-        return Err(UsageError::new(format!("the password of {from} is still a sample's placeholder"))
-            .fix("put its value in its place, or say where it is: {\"env\": \"NAME\"}, {\"file\": \"PATH\"}"));
+        return Err(UsageError::new(format!("the password of {from} is still a sample's placeholder")).fix(PLACES));
     }
     Ok(())
 }
@@ -91,17 +78,17 @@ fn missing() -> UsageError {
     )
 }
 
-/// The plan, with the name of who signs in: the one that was given or found, else the one that the person types.
+/// The plan, with the name of who signs in: the one that was given, else the one that is known, else the one that the person
+/// types. A password that was given goes with no name that nobody gave: it may be another person's.
 pub(super) async fn named(plan: &Plan, known: Option<&str>, context: &Context<'_>) -> Result<Plan, Error> {
     if plan.username.is_some() {
         return Ok(plan.clone());
     }
-    let value = match known {
-        Some(name) => name.to_owned(),
-        None => asked_name(context).await?,
+    let given = match known.filter(|_| plan.password.is_none()) {
+        Some(name) => Given { value: name.to_owned(), from: Origin::Cache },
+        None => Given { value: asked_name(context).await?, from: Origin::Terminal },
     };
-    let username = Some(Given { value, from: Origin::Terminal });
-    Ok(Plan { account: username.clone(), username, ..plan.clone() })
+    Ok(Plan { account: Some(given.clone()), username: Some(given), ..plan.clone() })
 }
 
 async fn asked_name(context: &Context<'_>) -> Result<String, Error> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cache::partition::Credential;
 use crate::cli::args::Common;
 use crate::cli::input::{self, Limit};
-use crate::cli::layer::{Given, SecretSource};
+use crate::cli::layer::{Given, Origin, SecretSource};
 use crate::cli::placeholder;
 use crate::cli::plan::Plan;
 use crate::entra::authority::Authority;
@@ -35,12 +35,8 @@ pub(super) fn check_standard_input<'a>(
 
 /// Reads a secret from where it was given; `what` it is, for messages.
 pub(super) fn given(what: &str, given: &Given<SecretSource>, environment: &Env, limit: Limit) -> Result<Secret, Error> {
-    let place = given.from.to_string();
-    let secret = input::read_secret(&given.value, &place, environment, limit)?;
-    if placeholder::is_placeholder_secret(secret.expose()) {
-        let error = UsageError::new(format!("the {what} of {place} is still a sample's placeholder"));
-        return Err(error.fix("put its value in its place, or say where it is: {\"env\": \"NAME\"}, {\"file\": \"PATH\"}").into());
-    }
+    let secret = input::read_secret(&given.value, &given.from.to_string(), environment, limit)?;
+    check_placeholder(what, &secret, &given.from)?;
     Ok(secret)
 }
 
@@ -62,32 +58,76 @@ pub(super) fn can_ask(common: &Common) -> bool {
 
 /// A secret that a person types; `what` it is, for messages.
 pub(super) async fn typed(what: &str, question: String, patience: Duration) -> Result<Secret, Error> {
-    let _settings = terminal::Settings::keep();
-    let asked = tokio::task::spawn_blocking(move || terminal::ask_secret(&question));
-    let answer = match tokio::time::timeout(patience, asked).await {
-        Ok(answer) => answer.map_err(|error| Error::Internal(error.to_string()))?,
-        Err(_) => return Err(Error::Cancelled(Cancelled::NoAnswer { after: patience })),
-    };
+    let answer = tokio::time::timeout(patience, terminal::ask_secret(question)).await;
+    let answer = answer.map_err(|_| Error::Cancelled(Cancelled::NoAnswer { after: patience }))?;
     answer.map_err(|error| match error.kind() {
         std::io::ErrorKind::Interrupted => Error::Interrupted(Signal::Interrupt),
         _ => UsageError::new(format!("no {what} could be asked for: {error}")).fix("give it in a file").into(),
     })
 }
 
-/// The client's secret: read already, or what a program will say, which is run by who asks the platform and by nobody else.
+/// A secret that was given: read already, or what a program will say, which is run by who asks the platform and by nobody else.
 #[derive(Debug)]
-pub(super) enum Proof {
+pub(super) enum Held {
     Read(Secret),
-    Program(Given<SecretSource>),
+    Program {
+        words: Vec<String>,
+        /// Where the setting was given.
+        from: Origin,
+    },
 }
+
+/// What is looked at before a secret is sent: a fragment of an error, or nothing.
+type Check<'a> = &'a dyn Fn(&Secret, &Origin) -> Result<(), UsageError>;
+
+impl Held {
+    /// Reads a secret from where it was given, unless a program has to be run for it.
+    pub(super) fn of(given: &Given<SecretSource>, check: Check<'_>, limit: Limit) -> Result<Held, Error> {
+        match &given.value {
+            SecretSource::Command(words) => Ok(Held::Program { words: words.clone(), from: given.from.clone() }),
+            source => read(source, &given.from, check, limit).map(Held::Read),
+        }
+    }
+
+    /// What tells it from others.
+    pub(super) fn credential(&self) -> Credential {
+        match self {
+            Held::Read(secret) => Credential::secret(secret),
+            Held::Program { words, .. } => Credential::program(words),
+        }
+    }
+
+    /// The secret itself.
+    pub(super) async fn secret(
+        &self,
+        check: impl Fn(&Secret, &Origin) -> Result<(), UsageError> + Send + 'static,
+        limit: Limit,
+    ) -> Result<Secret, Error> {
+        match self {
+            Held::Read(secret) => Ok(secret.clone()),
+            Held::Program { words, from } => {
+                let (source, from) = (SecretSource::Command(words.clone()), from.clone());
+                let read = tokio::task::spawn_blocking(move || read(&source, &from, &check, limit));
+                read.await.map_err(|error| Error::Internal(error.to_string()))?
+            }
+        }
+    }
+}
+
+fn read(source: &SecretSource, from: &Origin, check: Check<'_>, limit: Limit) -> Result<Secret, Error> {
+    let secret = input::read_secret(source, &from.to_string(), &Env::Process, limit)?;
+    check(&secret, from)?;
+    Ok(secret)
+}
+
+/// What proves the client.
+#[derive(Debug)]
+pub(super) struct Proof(Held);
 
 impl Proof {
     /// Reads the secret, unless a program has to be run for it.
     pub(super) fn of(given: &Given<SecretSource>, authority: &Authority, limit: Limit) -> Result<Proof, Error> {
-        match given.value {
-            SecretSource::Command(_) => Ok(Proof::Program(given.clone())),
-            _ => client_secret(given, authority, limit).map(Proof::Read),
-        }
+        Held::of(given, &check_client_secret(authority), limit).map(Proof)
     }
 
     /// What proves a client that may need no proof, as an app on a person's machine.
@@ -99,35 +139,34 @@ impl Proof {
     pub(super) fn asked(common: &Common, authority: &Authority) -> Result<Proof, Error> {
         let secret = asked(common)?;
         client_creds::check(&secret, authority, "the terminal")?;
-        Ok(Proof::Read(secret))
+        Ok(Proof(Held::Read(secret)))
     }
 
     /// What tells it from others.
     pub(super) fn credential(&self) -> Credential {
-        match self {
-            Proof::Read(secret) => Credential::secret(secret),
-            Proof::Program(given) => match &given.value {
-                SecretSource::Command(words) => Credential::program(words),
-                _ => Credential::program(&[]),
-            },
-        }
+        self.0.credential()
     }
 
     /// The secret itself.
     pub(super) async fn secret(&self, authority: &Authority, limit: Limit) -> Result<Secret, Error> {
-        match self {
-            Proof::Read(secret) => Ok(secret.clone()),
-            Proof::Program(given) => {
-                let (given, authority) = (given.clone(), authority.clone());
-                let read = tokio::task::spawn_blocking(move || client_secret(&given, &authority, limit));
-                read.await.map_err(|error| Error::Internal(error.to_string()))?
-            }
-        }
+        self.0.secret(check_client_secret(authority), limit).await
     }
 }
 
-fn client_secret(from: &Given<SecretSource>, authority: &Authority, limit: Limit) -> Result<Secret, Error> {
-    let secret = given("client secret", from, &Env::Process, limit)?;
-    client_creds::check(&secret, authority, &from.from.to_string())?;
-    Ok(secret)
+fn check_client_secret(authority: &Authority) -> impl Fn(&Secret, &Origin) -> Result<(), UsageError> + use<> {
+    let authority = authority.clone();
+    move |secret, from| {
+        check_placeholder("client secret", secret, from)?;
+        client_creds::check(secret, &authority, &from.to_string())
+    }
 }
+
+fn check_placeholder(what: &str, secret: &Secret, from: &Origin) -> Result<(), UsageError> {
+    match placeholder::is_placeholder_secret(secret.expose()) {
+        true => Err(UsageError::new(format!("the {what} of {from} is still a sample's placeholder")).fix(PLACES)),
+        false => Ok(()),
+    }
+}
+
+/// What to do about a placeholder.
+pub(super) const PLACES: &str = "put its value in its place, or say where it is: {\"env\": \"NAME\"}, {\"file\": \"PATH\"}";

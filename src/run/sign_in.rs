@@ -19,6 +19,7 @@ use crate::cli::flags::Browser;
 use crate::cli::layer::SecretSource;
 use crate::cli::plan::{Plan, Subject};
 use crate::entra::redirect::Redirect;
+use crate::entra::scope::Scopes;
 use crate::entra::token::TokenSet;
 use crate::error::{Cancelled, Error, UsageError};
 use crate::exit;
@@ -124,7 +125,8 @@ fn obtain(plan: &Plan, delivery: &Delivery<'_>, way: Way<'_>, context: &Context<
         if !matches!(way, Way::Password) {
             return SigningIn { plan, proof: proof.as_ref(), delivery, way, password: None, store, context }.once(found).await;
         }
-        let known = found.person.as_ref().and_then(|person| person.username.as_deref());
+        // Who has signed in to others of a family has not been named either.
+        let known = found.person.as_ref().filter(|person| people::has_own(person)).and_then(|person| person.username.as_deref());
         let plan = &password::named(plan, known, context).await?;
         let password = match (Password::of(plan, context).await, found.why) {
             // Nobody meant to give one, and what the sign-in is not good for any more is what has to be known.
@@ -191,6 +193,14 @@ struct SigningIn<'a> {
     context: &'a Context<'a>,
 }
 
+/// What a command asks, as digests.
+struct Question {
+    /// All of it.
+    whole: String,
+    /// Whether the password is right, whatever it is to get.
+    password: Option<String>,
+}
+
 /// What is remembered for every command that waits for the same sign-in.
 const EVERY: &str = "every sign-in";
 
@@ -200,8 +210,8 @@ impl SigningIn<'_> {
         let patience = self.patience();
         let account = self.plan.account.as_ref().map(|account| account.value.as_str());
         let name = Partition::of_sign_in(&self.plan.authority, &self.plan.client_id, &self.way(), account);
-        let fingerprint = self.fingerprint(&name);
-        let Some(flight) = self.turn(&name, &fingerprint, patience).await? else { return Box::pin(self.now(&found, patience)).await };
+        let question = self.question(&name);
+        let Some(flight) = self.turn(&name, &question, patience).await? else { return Box::pin(self.now(&found, patience)).await };
         let ended = at_work(&flight, async {
             let found = match Box::pin(self.meanwhile(found)).await? {
                 Ok(issued) => return Ok(issued),
@@ -211,7 +221,7 @@ impl SigningIn<'_> {
         });
         let ended = ended.await;
         if let Err(error) = &ended {
-            self.tell(error, &name, &fingerprint);
+            self.tell(error, &name, &question);
         }
         drop(flight);
         ended
@@ -223,13 +233,15 @@ impl SigningIn<'_> {
             Way::Browser(browser) if browser.manual => "paste",
             Way::Browser(_) => "browser",
             Way::Device => "device",
-            Way::Password => "password",
+            // Nobody waits for somebody who types where nothing has to be typed.
+            Way::Password if self.is_unattended() => "password",
+            Way::Password => "typed password",
         };
         format!("{way} {}", self.plan.hints.prompt.as_deref().unwrap_or_default())
     }
 
     /// What tells the answer to this command from that to another.
-    fn fingerprint(&self, name: &Partition) -> String {
+    fn question(&self, name: &Partition) -> Question {
         let plan = self.plan;
         let said = |text: &Option<String>| text.clone().unwrap_or_default();
         let (domain_hint, claims) = (said(&plan.hints.domain_hint), said(&plan.claims));
@@ -237,28 +249,35 @@ impl SigningIn<'_> {
         let proof = self.proof.map(Proof::credential);
         let password = self.password.and_then(Password::credential);
         let credentials: Vec<&Credential> = [&circumstances].into_iter().chain(&proof).chain(&password).collect();
-        partition::fingerprint(name, &plan.authority, &plan.scopes, &credentials)
+        let of_password = |password: &Credential| partition::fingerprint(name, &plan.authority, &Scopes::new([]), &[password]);
+        Question {
+            whole: partition::fingerprint(name, &plan.authority, &plan.scopes, &credentials),
+            password: password.as_ref().map(of_password),
+        }
     }
 
     /// Tells those who wait how it ended; whoever begins anew has mended something, and wants to be asked anew. A password that was
     /// given is not tried again in a moment: a few wrong ones lock an account.
-    fn tell(&self, error: &Error, name: &Partition, fingerprint: &str) {
-        let request = match error {
+    fn tell(&self, error: &Error, name: &Partition, question: &Question) {
+        // Who waits would send a password again that was perhaps taken.
+        let least = if self.is_unattended() { Duration::from_millis(1) } else { Duration::ZERO };
+        let request = match (error, &question.password) {
             // The next one who is asked may type another one.
             _ if matches!(self.password, Some(Password::Asked)) => return,
             // Others may have more time.
-            Error::Cancelled(Cancelled::NoSignIn { .. }) if self.context.common.given_timeout().is_some() => return,
-            Error::Cancelled(_) => EVERY,
-            _ => fingerprint,
+            (Error::Cancelled(Cancelled::NoSignIn { .. }), _) if self.context.common.given_timeout().is_some() => return,
+            (Error::Cancelled(_), _) => EVERY,
+            (Error::Refused(refused), Some(password)) if hint::is_of_password(&refused.refusal) => password,
+            _ => &question.whole,
         };
-        if let Some(failure) = failure::of(error, request, SystemTime::now(), Duration::ZERO) {
+        if let Some(failure) = failure::of(error, request, SystemTime::now(), least) {
             let failure = if self.password.is_some() { failure } else { failure.for_who_waited() };
             self.store.remember(name, Some(&failure));
         }
     }
 
     /// Waits for the right to ask a person: one is asked at a time. `None` where others cannot be waited for.
-    async fn turn(&self, name: &Partition, fingerprint: &str, patience: Patience) -> Result<Option<Flight>, Error> {
+    async fn turn(&self, name: &Partition, question: &Question, patience: Patience) -> Result<Option<Flight>, Error> {
         if !matches!(self.store.place(), Place::Folder { .. } | Place::File { .. }) {
             return Ok(None);
         }
@@ -272,7 +291,7 @@ impl SigningIn<'_> {
                 }
             };
             if let Some(flight) = flight {
-                return self.remembered(name, fingerprint).map_or(Ok(Some(flight)), Err);
+                return self.remembered(name, question).map_or(Ok(Some(flight)), Err);
             }
             let waited = start.elapsed();
             if self.store.silence(&lock).map_or(waited, |silence| silence.min(waited)) >= PATIENCE {
@@ -297,12 +316,15 @@ impl SigningIn<'_> {
         }
     }
 
-    /// How the sign-in ended that this command waited for.
-    fn remembered(&self, name: &Partition, fingerprint: &str) -> Option<Error> {
-        [EVERY, fingerprint].into_iter().find_map(|request| {
+    /// How the sign-in ended that this command waited for, or that the same password came to a moment ago.
+    fn remembered(&self, name: &Partition, question: &Question) -> Option<Error> {
+        let requests = [EVERY, &question.whole].into_iter().chain(question.password.as_deref());
+        let error = requests.into_iter().find_map(|request| {
             let now = SystemTime::now();
             self.store.failure(name)?.for_request(request, self.context.began, now)
-        })
+        })?;
+        log::info!("not asked again: the same was answered a moment ago");
+        Some(error)
     }
 
     /// The tokens, where somebody has signed in since this command looked; else who is there now, and why they have to sign in.

@@ -125,6 +125,15 @@ fn a_wrong_password_is_not_repeated_at_a_federation() {
 }
 
 #[test]
+fn what_is_known_is_said_in_words_of_its_own() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    run(&sandbox, &tenant, &contoso::SAML_PROTOCOL_USER).refused(3).says("the account's federation speaks SAML20").says("auth-code");
+    let localized = Misbehaviour::fault("a:FailedAuthentication.ExpiredPassword", "Das Kennwort ist abgelaufen.");
+    tenant.next_for("/usernamemixed", localized);
+    sign_in(&sandbox, &tenant, NAME, PASSWORD, &["-q"]).refused(4).says("the password has expired (MSIS3125");
+}
+
+#[test]
 fn a_federations_description_that_is_not_what_it_claims_is_refused() {
     let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
     let (mex, realm) = ("/mex", "/NestorW%40sso.contoso.com");
@@ -153,7 +162,7 @@ fn a_federations_description_that_is_not_what_it_claims_is_refused() {
         (mex, Misbehaviour::nested_xml(200_000), "its XML"),
         (mex, Misbehaviour::large_xml(3 << 20), "larger than 2097152 bytes"),
         (mex, Misbehaviour::utf_16(), "UTF-16"),
-        (mex, Misbehaviour::latin_1(), "is"),
+        (mex, Misbehaviour::latin_1(), "not UTF-8"),
         (mex, Misbehaviour::content("text/html", "<html><title>Not here</title>"), "Not here"),
         (mex, Misbehaviour::content("text/xml", ""), "it is empty"),
         (mex, Misbehaviour::content("text/xml", "<a><b>"), "cut off"),
@@ -188,7 +197,7 @@ fn a_federations_answer_that_is_not_what_it_claims_is_refused() {
         (Misbehaviour::content("application/soap+xml", ""), "it is empty"),
         (Misbehaviour::two_assertions(), "more than one"),
         (Misbehaviour::two_tokens(), "more than one RequestedSecurityToken"),
-        (Misbehaviour::no_assertion(), "no"),
+        (Misbehaviour::no_assertion(), "its RequestedSecurityToken holds no assertion"),
         (replaced("urn:oasis:names:tc:SAML:1.0:assertion</", "urn:of:nobody</"), "urn:of:nobody"),
     ] {
         tenant.next_for("/usernamemixed", misbehaviour);
@@ -207,6 +216,17 @@ fn nothing_shows_the_password_or_the_assertion() {
     let inside = "local~]]";
     assert!(!ran.stderr.contains(inside) && !ran.stderr.contains("%5D%5D") && !ran.stderr.contains("Assertion"), "{ran:?}");
     assert!(!ran.stderr.contains(&assertion[40..80]) && ran.stderr.contains("assertion=***"), "{ran:?}");
+    for before in [1_000, 990, 300, 285, 40].map(|length: usize| "x ".repeat(length / 2 - 5)) {
+        let canary = "CNRY-correct horse battery staple";
+        let fault = Misbehaviour::fault("a:FailedAuthentication", &format!("ID3242: {before}{canary}"));
+        let plain = Misbehaviour::Status { status: 400, headers: Vec::new(), body: format!("{before}{canary}").into_bytes() };
+        let kind = Misbehaviour::Replace { from: "urn:oasis:names:tc:SAML:1.0:assertion</".to_owned(), to: format!("{before}{canary}</") };
+        for (misbehaviour, password) in [(fault, canary), (plain, canary), (kind, PASSWORD)] {
+            tenant.next_for("/usernamemixed", misbehaviour);
+            let ran = sign_in(&sandbox, &tenant, NAME, password, &["-v"]);
+            assert!(matches!(ran.code, Some(3 | 5)) && (password == PASSWORD || !ran.stderr.contains("CNRY")), "{ran:?}");
+        }
+    }
     let canary = "CNRY]]>&amp;<'\"ü";
     let fault = Misbehaviour::fault("a:FailedAuthentication", &format!("ID3242: {canary} is not the password."));
     tenant.next_for("/usernamemixed", fault);

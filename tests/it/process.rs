@@ -158,6 +158,11 @@ fn a_descriptor_path_works_as_a_file() {
 
 /// Runs a shell command on a terminal of its own, waits for the question, answers it, and gives what a person saw.
 pub(crate) fn answered(sandbox: &Sandbox, command: &str, question: &str, answer: &str) -> String {
+    typed(sandbox, command, &[(question, answer.as_bytes())])
+}
+
+/// The same for several: what is waited for, and what is typed then.
+pub(crate) fn typed(sandbox: &Sandbox, command: &str, steps: &[(&str, &[u8])]) -> String {
     let mut script = std::process::Command::new("script");
     script.args(["-qec", command, "/dev/null"]).current_dir(sandbox.path(""));
     script.env_clear().envs(sandbox.command([""; 0]).get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -167,18 +172,21 @@ pub(crate) fn answered(sandbox: &Sandbox, command: &str, question: &str, answer:
     let mut child = script.spawn().expect("script, which util-linux has, can be started");
     let mut input = child.stdin.take().unwrap();
     let mut output = child.stdout.take().unwrap();
-    let mut shown = String::new();
-    let mut byte = [0];
-    while !shown.contains(question) {
-        assert_eq!(output.read(&mut byte).unwrap(), 1, "{shown}");
-        shown.push(char::from(byte[0]));
+    let mut shown = Vec::new();
+    for (question, answer) in steps {
+        let start = shown.len();
+        let mut byte = [0];
+        while !String::from_utf8_lossy(&shown[start..]).contains(question) {
+            assert_eq!(output.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&shown));
+            shown.push(byte[0]);
+        }
+        // The terminal is ready a moment after the question is there.
+        std::thread::sleep(Duration::from_millis(200));
+        std::io::Write::write_all(&mut input, answer).unwrap();
     }
-    // The echo is off a moment after the question is there.
-    std::thread::sleep(Duration::from_millis(200));
-    std::io::Write::write_all(&mut input, answer.as_bytes()).unwrap();
-    output.read_to_string(&mut shown).unwrap();
+    output.read_to_end(&mut shown).unwrap();
     child.wait().unwrap();
-    shown
+    String::from_utf8_lossy(&shown).into_owned()
 }
 
 const QUESTION: &str = "Client secret: ";
@@ -204,6 +212,7 @@ fn a_question_without_an_answer_leaves_the_terminal_as_it_was() {
     let authority = "https://login.microsoftonline.com/contoso.com";
     for (answer, more, code, said) in [
         ("\u{3}", "", 130, "error: interrupted"),
+        ("abc\u{3}", "", 130, "error: interrupted"),
         ("\u{4}", "", 2, "no client secret could be asked for"),
         ("\n", "", 2, "is empty"),
         ("", "--timeout 0.5", 6, "nobody answered within 0.5 seconds"),
@@ -217,4 +226,32 @@ fn a_question_without_an_answer_leaves_the_terminal_as_it_was() {
     let command = format!("(sleep 1; kill $(cat pid)) & sh -c 'echo $$ > pid; exec {line}';{rest}");
     let shown = answered(&sandbox, &command, QUESTION, "");
     assert!(shown.contains("error: terminated") && shown.contains("code=143") && shown.contains(" echo "), "{shown}");
+}
+
+#[test]
+fn a_command_that_is_stopped_at_a_question_hides_what_is_typed_when_it_goes_on() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    let command = without_secret(&tenant.authority(), &format!("--color never --ca-file {}", tenant.ca_file().display()));
+    let (line, _) = command.split_once(';').unwrap();
+    let command = format!("set -m; {line}; echo stopped=$?; stty -a; fg; echo code=$?; stty -a");
+    let steps = [
+        (QUESTION, &b"half of it\x1a"[..]),
+        ("stopped=148", b""),
+        (" echo ", b""),
+        (QUESTION, contoso::DAEMON.secret.as_bytes()),
+        ("", b"\n"),
+    ];
+    let shown = typed(&sandbox, &command, &steps);
+    assert!(!shown.contains(contoso::DAEMON.secret) && !shown.contains("half of it"), "what is typed is shown: {shown}");
+    assert!(shown.contains("eyJ") && shown.contains("code=0") && !shown.contains(" -echo "), "{shown}");
+}
+
+#[test]
+fn what_is_typed_can_be_mended_and_has_to_be_text() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    let command = without_secret(&tenant.authority(), &format!("--ca-file {}", tenant.ca_file().display()));
+    let mended = format!("wrong\x15{}and a\x08\x7f word\x17\x7f\x7f\x7f\x7f\n", contoso::DAEMON.secret);
+    let steps = [(QUESTION, &b"p\xfcss\n"[..]), (QUESTION, b"left\x1b[D\n"), (QUESTION, mended.as_bytes())];
+    let shown = typed(&sandbox, &command, &steps);
+    assert!(shown.contains("eyJ") && shown.contains("code=0") && shown.matches("cannot be typed here").count() == 2, "{shown}");
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::auth_code::arguments;
 use crate::cache_sharing::together;
-use crate::process::answered;
+use crate::process::{answered, typed};
 use crate::sandbox::{Ran, Sandbox};
 
 const APP: &str = contoso::PUBLIC_APP.client_id;
@@ -175,14 +175,14 @@ fn each_refusal_says_what_to_do_and_ends_as_the_contract_says() {
         (50055, "invalid_grant", json!({"suberror": "user_password_expired"}), 4, "auth-code"),
         (70002, "invalid_client", none.clone(), 3, "Allow public client flows"),
         (7000218, "invalid_client", none.clone(), 3, "Allow public client flows"),
-        (50126, "invalid_grant", none.clone(), 3, "password"),
+        (50126, "invalid_grant", none.clone(), 3, "--password-file"),
         (50034, "invalid_grant", none.clone(), 3, "user name"),
         (50053, "invalid_grant", none.clone(), 3, "lock"),
         (50057, "invalid_grant", none.clone(), 3, "enable"),
         (90010, "invalid_request", none.clone(), 3, "--tenant-id"),
         (9001023, "invalid_request", none.clone(), 3, "--tenant-id"),
-        (700016, "unauthorized_client", none.clone(), 3, "client"),
-        (70011, "invalid_scope", none.clone(), 3, "scope"),
+        (700016, "unauthorized_client", none.clone(), 3, "application (client) id"),
+        (70011, "invalid_scope", none.clone(), 3, "RESOURCE/.default"),
         (53003, "invalid_grant", json!({"suberror": "message_only", "claims": "{\"access_token\":{}}"}), 3, "administrator"),
         (50105, "invalid_grant", none.clone(), 3, "Users and groups"),
         (50020, "invalid_grant", none.clone(), 3, "guest"),
@@ -213,6 +213,93 @@ fn people_are_refused_for_what_is_known_of_them() {
     assert!(!sandbox.run(["cache", "list"]).stdout.contains("token"), "nothing is kept");
     let realms = tenant.requests().iter().filter(|request| request.path.contains("userrealm")).count();
     assert_eq!((realms, tenant.token_requests().len()), (7, 4), "the password goes nowhere where nobody is known to check it");
+}
+
+#[test]
+fn a_password_that_may_have_been_looked_at_is_not_sent_again() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    let ad_fs = format!("{}/adfs", tenant.origin());
+    for (misbehaviour, said, requests) in [
+        (Misbehaviour::CutBeforeAnswer, "lost", 1),
+        (Misbehaviour::busy(500, 0), "status 500", 1),
+        // Nobody has looked at it.
+        (Misbehaviour::busy(503, 0), "eyJ", 2),
+    ] {
+        for more in [&["-q"][..], &["-q", "--authority", &ad_fs, "--scope", "openid"]] {
+            let before = tenant.token_requests().len();
+            tenant.next_for("/token", misbehaviour.clone());
+            let ran = sign_in(&sandbox, &tenant, contoso::USER, contoso::USER_PASSWORD, more);
+            assert!(ran.stderr.contains(said) || ran.stdout.starts_with(said), "{said}: {ran:?}");
+            assert_eq!(tenant.token_requests().len() - before, requests, "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_person_is_known_by_each_name_that_they_sign_in_with() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    let mut claims = Map::new();
+    claims.insert("preferred_username".to_owned(), json!("primary@contoso.com"));
+    let delayed = Misbehaviour::IdToken(claims);
+    tenant.next_for("/token", delayed);
+    let arguments = signing_in(&sandbox, &tenant, contoso::USER, contoso::USER_PASSWORD, &["-q"]);
+    let all = together((0..6).map(|_| sandbox.command(&arguments)));
+    assert!(all.iter().all(|ran| ran.code == Some(0)), "{all:?}");
+    for name in [contoso::USER, "primary@contoso.com"] {
+        sandbox.run(crate::auth_code::arguments("username-password", &tenant, &["--silent", "--username", name])).token();
+    }
+    assert_eq!(tenant.token_requests().len(), 1);
+    // What is renewed keeps the name.
+    let renewed =
+        sandbox.run(crate::auth_code::arguments("refresh", &tenant, &["--username", contoso::USER, "--force-refresh", "-o", "json"]));
+    assert_eq!(renewed.json()["source"], "refresh_token");
+    sandbox.run(crate::auth_code::arguments("username-password", &tenant, &["--silent", "--username", contoso::USER])).token();
+}
+
+#[test]
+fn a_password_goes_with_no_name_that_nobody_gave() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache().env("AZURE_PASSWORD", contoso::USER_PASSWORD));
+    sandbox.run(arguments("auth-code", &tenant, &["--silent"])).refused(4);
+    sign_in(&sandbox, &tenant, contoso::OTHER_USER, contoso::OTHER_USER_PASSWORD, &["-q"]).token();
+    tenant.revoke_sign_ins(contoso::OTHER_USER);
+    let before = tenant.token_requests().len();
+    let ran = sandbox.run(arguments("username-password", &tenant, &["--force-refresh"]));
+    ran.refused(2).says("no user name is given");
+    assert_eq!(tenant.token_requests().len(), before + 1, "the refresh token alone was tried");
+}
+
+#[test]
+fn a_file_s_secret_goes_with_the_file_s_app() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
+    sandbox.write("p.json", json!({"client_id": contoso::DAEMON.client_id, "secret": contoso::DAEMON.secret}).to_string());
+    sign_in(&sandbox, &tenant, contoso::USER, contoso::USER_PASSWORD, &["p.json", "-q"]).token();
+    assert_eq!(tenant.token_requests()[0].field("client_secret"), None, "the app is another one: {APP}");
+}
+
+#[test]
+fn a_wrong_password_is_not_repeated_for_other_resources() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    for resource in ["graph", "arm", "databricks"] {
+        let ran = sign_in(&sandbox, &tenant, contoso::USER, "wrong", &["-q", "--resource", resource]);
+        ran.refused(3).says("AADSTS50126");
+    }
+    assert_eq!(tenant.token_requests().len(), 1);
+    let ran = sign_in(&sandbox, &tenant, contoso::USER, contoso::USER_PASSWORD, &["-q", "--scope", "api://unknown/x"]);
+    ran.refused(3).says("AADSTS500011");
+    sign_in(&sandbox, &tenant, contoso::USER, contoso::USER_PASSWORD, &["-q", "--resource", "arm"]).token();
+}
+
+#[test]
+fn nobody_waits_for_somebody_who_types() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    let line = arguments("username-password", &tenant, &["--username", contoso::USER]).join(" ");
+    let asking = format!("{} {line}; echo code=$?", env!("CARGO_BIN_EXE_entra-token"));
+    let other = signing_in(&sandbox, &tenant, contoso::USER, contoso::USER_PASSWORD, &["-q", "--force-refresh"]);
+    let meanwhile = format!("(sleep 0.5; {} {} > other.txt; echo other=$?) & {asking}", env!("CARGO_BIN_EXE_entra-token"), other.join(" "));
+    let answer = format!("{}\n", contoso::USER_PASSWORD);
+    let shown = typed(&sandbox, &meanwhile, &[("Password of ", b""), ("other=0", answer.as_bytes())]);
+    assert!(shown.contains("code=0"), "{shown}");
+    assert!(std::fs::read_to_string(sandbox.path("other.txt")).unwrap().starts_with("eyJ"), "it got a token beside the one who types");
 }
 
 #[test]
@@ -285,6 +372,24 @@ fn b2c_and_ad_fs_check_passwords_themselves() {
     let ran = sign_in(&new, &tenant, contoso::USER, "wrong", &["-q", "--authority", &federation, "--scope", "openid"]);
     ran.refused(3).says("MSIS9659").says("\n  fix:  ");
     assert!(tenant.requests().iter().all(|request| !request.path.contains("userrealm")));
+}
+
+#[test]
+fn a_password_that_is_cut_is_not_shown_either() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    let canary = "CNRY-correct horse battery staple";
+    for before in [8 << 10, 1_000, 290, 280, 20].map(|length: usize| "x ".repeat(length / 2 - 5)) {
+        let text = format!("AADSTS1: {before}{canary}");
+        tenant.next_for(
+            "/token",
+            Misbehaviour::Refusal { status: 400, error: "odd".to_owned(), codes: vec![1], description: text, extra: Map::new() },
+        );
+        let ran = sign_in(&sandbox, &tenant, contoso::USER, canary, &["-vv"]);
+        assert!(ran.code == Some(3) && !ran.stderr.contains("CNRY"), "{ran:?}");
+        let kept = crate::sandbox::names(&sandbox.state()).into_iter().map(|name| std::fs::read(sandbox.state().join(name)).unwrap());
+        assert!(kept.into_iter().all(|bytes| !String::from_utf8_lossy(&bytes).contains("CNRY")), "nothing of it is kept");
+        std::fs::remove_dir_all(sandbox.state()).unwrap();
+    }
 }
 
 #[test]
