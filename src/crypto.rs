@@ -1,12 +1,16 @@
 //! The one file that names the cryptographic library, ring: a fast start matters more to a short-lived process than a
 //! fast stream.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use ring::digest::{Context, SHA256};
+use ring::pbkdf2;
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls::crypto::CryptoProvider;
 use uuid::Uuid;
+
+use crate::secret::Secret;
 
 /// What TLS is done with.
 pub(crate) fn tls_provider() -> Arc<CryptoProvider> {
@@ -32,6 +36,15 @@ pub(crate) fn digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     }
     let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or_default());
     context.finish().as_ref().iter().flat_map(digits).collect()
+}
+
+/// A digest of a password that takes its time (PBKDF2 with HMAC-SHA-256, RFC 8018 section 5.2): passwords can be guessed, and whoever
+/// finds the digest is to have work with each guess.
+pub(crate) fn stretched(password: &Secret, salt: &[u8]) -> [u8; 32] {
+    const ROUNDS: NonZeroU32 = NonZeroU32::new(200_000).unwrap();
+    let mut digest = [0; 32];
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, salt, password.expose().as_bytes(), &mut digest);
+    digest
 }
 
 /// Bytes that nobody can guess.

@@ -184,7 +184,7 @@ impl Http {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         log::info!("{host} answered with status {status}");
-        check_headers(status, &headers, host)?;
+        check_headers(status, &headers, host, &self.masks)?;
         let body = match read_body(response, request.answer_limit).await {
             Ok(Some(body)) => body,
             Ok(None) => return Err(unreadable(host, format!("it is larger than {} bytes", request.answer_limit))),
@@ -274,20 +274,22 @@ fn build(options: &Options) -> Result<reqwest::Client, reqwest::Error> {
     builder.build()
 }
 
-fn check_headers(status: u16, headers: &HeaderMap, host: &str) -> Result<(), Error> {
+fn check_headers(status: u16, headers: &HeaderMap, host: &str, masks: &Masks) -> Result<(), Error> {
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if size > HEADER_LIMIT {
         return Err(unreadable(host, format!("its headers are larger than {HEADER_LIMIT} bytes")));
     }
     if (300..400).contains(&status) {
         let target = headers.get(LOCATION).and_then(|value| value.to_str().ok()).and_then(|text| url::Url::parse(text).ok());
-        let target =
-            target.as_ref().and_then(url::Url::host_str).map_or(String::new(), |target| format!(" to {}", redact::foreign(target)));
+        let target = target
+            .as_ref()
+            .and_then(url::Url::host_str)
+            .map_or(String::new(), |target| format!(" to {}", redact::foreign(&masks.apply(target))));
         return Err(unreadable(host, format!("it is a redirect{target} (status {status}), and redirects are not followed")));
     }
     match headers.get(CONTENT_ENCODING) {
         Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
-            let encoding = redact::foreign(&String::from_utf8_lossy(encoding.as_bytes()));
+            let encoding = redact::foreign(&masks.apply(&String::from_utf8_lossy(encoding.as_bytes())));
             Err(unreadable(host, format!("it is compressed ({encoding}), which was not asked for")))
         }
         _ => Ok(()),

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt::Write as _;
 
+use zeroize::Zeroizing;
+
 use crate::secret::Secret;
 
 /// What stands for a value that is not shown.
@@ -72,8 +74,20 @@ impl Masks {
         }
     }
 
-    /// The text without the secrets.
+    /// The text without the secrets; nothing of it where it holds one in an encoding that is not among their usual forms, or in one
+    /// within another.
     pub(crate) fn apply(&self, text: &str) -> String {
+        let masked = self.apply_to_forms(text);
+        let is_encoded = masked.contains(['%', '&', '\\']);
+        let reveals = |secret: &Secret| decodings(&masked).iter().any(|text| text.contains(secret.expose()));
+        match is_encoded && self.secrets.borrow().iter().any(reveals) {
+            true => MASK.to_owned(),
+            false => masked,
+        }
+    }
+
+    /// The text without the usual forms of the secrets.
+    pub(crate) fn apply_to_forms(&self, text: &str) -> String {
         let mut forms = self.forms.borrow_mut();
         let forms = forms.get_or_insert_with(|| all_forms(&self.secrets.borrow()));
         forms.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), MASK))
@@ -92,6 +106,69 @@ fn all_forms(secrets: &[Secret]) -> Vec<Secret> {
     all
 }
 
+/// What a text stands for, if it is decoded once and again; also where a plus is a blank.
+fn decodings(text: &str) -> Vec<Zeroizing<String>> {
+    const ROUNDS: usize = 3;
+    let mut all = Vec::new();
+    let mut text = Zeroizing::new(text.to_owned());
+    for _ in 0..ROUNDS {
+        let next = decoded(&text);
+        if next == text {
+            break;
+        }
+        // In a form a plus is a blank, unless it is encoded itself.
+        if text.contains('+') {
+            all.push(decoded(&text.replace('+', " ")));
+        }
+        all.push(next.clone());
+        text = next;
+    }
+    all
+}
+
+/// A text without percent-encoding (RFC 3986 section 2.1), references of XML and HTML, and escapes of JSON (RFC 8259 section 7).
+fn decoded(text: &str) -> Zeroizing<String> {
+    let mut out = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut rest = text;
+    while let Some(at) = rest.find(['%', '&', '\\']) {
+        out.extend_from_slice(&rest.as_bytes()[..at]);
+        rest = &rest[at..];
+        let (bytes, length) = escaped(rest).unwrap_or_else(|| (rest.as_bytes()[..1].to_vec(), 1));
+        out.extend_from_slice(&bytes);
+        rest = &rest[length..];
+    }
+    out.extend_from_slice(rest.as_bytes());
+    Zeroizing::new(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// The bytes that an escape at the beginning of a text stands for, and its length.
+fn escaped(text: &str) -> Option<(Vec<u8>, usize)> {
+    let hex = |range: std::ops::Range<usize>| u32::from_str_radix(text.get(range)?, 16).ok();
+    let utf8 = |number: u32| char::from_u32(number).map(|character| character.to_string().into_bytes());
+    match text.as_bytes() {
+        [b'%', ..] => Some((vec![u8::try_from(hex(1..3)?).ok()?], 3)),
+        [b'\\', b'u', ..] => Some((utf8(hex(2..6)?)?, 6)),
+        [b'\\', other @ (b'"' | b'\\' | b'/' | b'\''), ..] => Some((vec![*other], 2)),
+        [b'&', ..] => {
+            let (name, _) = text[1..].split_once(';').filter(|(name, _)| name.len() <= 8)?;
+            let number = name.strip_prefix('#').and_then(|number| match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16).ok(),
+                None => number.parse().ok(),
+            });
+            let character = match name {
+                "amp" => '&',
+                "lt" => '<',
+                "gt" => '>',
+                "quot" => '"',
+                "apos" => '\'',
+                _ => char::from_u32(number?)?,
+            };
+            Some((character.to_string().into_bytes(), name.len() + 2))
+        }
+        _ => None,
+    }
+}
+
 /// A secret as it is; encoded for a form, for a URL (only what must be, or every byte), for JSON and for XML; in hexadecimal; in
 /// base64, wherever in the encoded text it begins; and backwards.
 fn forms(value: &str) -> Vec<Secret> {
@@ -108,8 +185,9 @@ fn forms(value: &str) -> Vec<Secret> {
     forms.push(text.replace('"', "&quot;").replace('\'', "&apos;"));
     forms.push(text.replace('"', "&quot;").replace('\'', "&#39;"));
     forms.extend([text, form, percent, whole, hexadecimal, json, value.chars().rev().collect()]);
-    for shift in 0..3 {
-        let standard = base64_inside(value.as_bytes(), shift);
+    let utf16: Vec<u8> = value.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (bytes, shift) in (0..6).map(|at| (if at < 3 { value.as_bytes() } else { &utf16 }, at % 3)) {
+        let standard = base64_inside(bytes, shift);
         // A few letters, or none, would be found in every text.
         if standard.len() < 8 {
             continue;
@@ -282,6 +360,37 @@ mod tests {
         for form in plain.into_iter().chain([every, &every.to_lowercase(), hexadecimal, &hexadecimal.to_uppercase()]) {
             assert_eq!(masks.apply(&format!("<{form}>")), "<***>", "{form}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_found_however_it_is_encoded() {
+        let secret = "Pa(55)~w*rd&'<\"1+2 /é";
+        let masks = Masks::default();
+        masks.add(&Secret::new(secret.to_owned()));
+        for text in [
+            // By the unreserved characters of RFC 3986, by encodeURIComponent, by encodeURI, with a plus for a blank.
+            "Pa%2855%29~w%2Ard%26%27%3C%221%2B2%20%2F%C3%A9",
+            "Pa(55)~w*rd%26'%3C%221%2B2%20%2F%c3%a9",
+            "Pa(55)~w*rd&'%3C%221+2%20/%C3%A9",
+            "Pa%2855%29~w%2Ard%26%27%3C%221%2B2+%2F%C3%A9",
+            // As Python, Go and .NET write it in HTML, and twice.
+            "Pa(55)~w*rd&amp;&#x27;&lt;&quot;1+2 /é",
+            "Pa(55)~w*rd&amp;&#39;&lt;&#34;1+2 /&#233;",
+            "Pa(55)~w*rd&amp;amp;&amp;apos;&amp;lt;&amp;quot;1+2 /é",
+            // As .NET, Go and PHP write it in JSON, and that in a form.
+            r"Pa(55)~w*rd\u0026\u0027\u003C\u00221\u002B2 /\u00e9",
+            r#"Pa(55)~w*rd&'<\"1+2 \/\u00E9"#,
+            "Pa(55)~w*rd%5Cu0026%5Cu0027%5Cu003c%5Cu00221+2%20/%C3%A9",
+        ] {
+            let shown = masks.apply(&format!("The value {text} is bad"));
+            assert!(!shown.contains("55") && shown.contains(MASK), "{text}: {shown}");
+        }
+        for text in ["100% & more; \\u12 &#; %zz \\", "%C3%A9", "&lt;b&gt;"] {
+            assert_eq!(masks.apply(text), text);
+        }
+        let utf16: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, utf16);
+        assert!(!masks.apply(&encoded).contains(&encoded[4..40]));
     }
 
     #[test]

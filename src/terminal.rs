@@ -107,7 +107,8 @@ impl Terminal {
 
     /// Writes one line that is JSON already.
     pub(crate) fn json(&self, object: &str) {
-        line(&self.hidden.apply(object));
+        // What is in it went through all of the masks, and it has to stay JSON.
+        line(&self.hidden.apply_to_forms(object));
     }
 
     /// The warnings that were held back.
@@ -167,6 +168,17 @@ pub(crate) async fn ask_secret(question: String) -> io::Result<Secret> {
 ///
 /// Those of standard input.
 pub(crate) async fn ask(question: &'static str) -> io::Result<Option<Secret>> {
+    let answer = tokio::task::spawn_blocking(move || read_line(question, &Modes::as_they_are()));
+    let line = answer.await.map_err(io::Error::other)??;
+    Ok(line.map(|line| Secret::new(String::from_utf8_lossy(&line).into_owned())))
+}
+
+/// The same for a line that may be longer than the system takes at once.
+///
+/// # Errors
+///
+/// Those of standard input.
+pub(crate) async fn ask_for_long(question: &'static str) -> io::Result<Option<Secret>> {
     let modes = Modes::set(Shown::Yes)?;
     let (kept, changed) = (modes.kept.clone(), modes.changed.clone());
     let answer = tokio::task::spawn_blocking(move || read_line(question, &Modes { kept, changed }));
@@ -254,13 +266,20 @@ struct Modes {
     changed: Option<rustix::termios::Termios>,
 }
 
+impl Modes {
+    /// The system's own, in which the person mends what they type.
+    fn as_they_are() -> Modes {
+        Modes { kept: None, changed: None }
+    }
+}
+
 #[cfg(unix)]
 impl Modes {
     /// What is typed is taken as it comes, and hidden where it is not to be shown.
     fn set(shown: Shown) -> io::Result<Modes> {
         use rustix::termios::{LocalModes, SpecialCodeIndex, tcgetattr};
         if !can_ask() {
-            return Ok(Modes { kept: None, changed: None });
+            return Ok(Modes::as_they_are());
         }
         let kept = tcgetattr(io::stdin())?;
         let mut changed = kept.clone();
@@ -341,7 +360,7 @@ struct Modes {
 impl Modes {
     #[expect(clippy::unnecessary_wraps, reason = "elsewhere it may fail")]
     fn set(_shown: Shown) -> io::Result<Modes> {
-        Ok(Modes { kept: None, changed: None })
+        Ok(Modes::as_they_are())
     }
 
     fn key(&self, _byte: u8) -> Option<Key> {

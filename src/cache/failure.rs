@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::crypto;
 use crate::error::{Cancelled, Error, Refused, Transport, TransportKind, Unavailable, Unreadable};
+use crate::secret::Secret;
 
 /// How long a refusal holds: as long as a script takes to start again, and no longer than a person to mend something.
 const REFUSAL: Duration = Duration::from_secs(5);
@@ -22,6 +24,16 @@ pub(crate) struct Failure {
     /// Milliseconds since 1970 until which it holds for everybody. Who was waiting when it came takes it in any case.
     until: u64,
     answer: Answer,
+    /// The password that it was answered to, where that was one that a person chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    password: Option<Verifier>,
+}
+
+/// What a password is recognised by, and cannot be read from.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Verifier {
+    salt: [u8; 32],
+    digest: [u8; 32],
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -51,7 +63,7 @@ pub(crate) fn of(error: &Error, request: &str, now: SystemTime, least: Duration)
         Error::Unreadable(unreadable) => (Answer::Unreadable(unreadable.clone()), Duration::ZERO),
         _ => return None,
     };
-    Some(Failure { request: request.to_owned(), at: millis(now), until: millis(now + holds.max(least)), answer })
+    Some(Failure { request: request.to_owned(), at: millis(now), until: millis(now + holds.max(least)), answer, password: None })
 }
 
 /// Whether the platform wants all requests of an app to wait, and not that one alone.
@@ -89,6 +101,31 @@ impl Failure {
                 Error::Unavailable(busy)
             }
         })
+    }
+
+    /// The same, for those alone who have the same password.
+    pub(crate) fn for_password(self, password: &Secret, salt: [u8; 32]) -> Failure {
+        let digest = crypto::stretched(password, &salt);
+        Failure { password: Some(Verifier { salt, digest }), ..self }
+    }
+
+    /// Whether it is for such a request.
+    pub(crate) fn is_for(&self, request: &str) -> bool {
+        self.request == request
+    }
+
+    /// Whether it is for whoever has this password.
+    pub(crate) fn fits(&self, password: Option<&Secret>) -> bool {
+        match (&self.password, password) {
+            (None, _) => true,
+            (Some(verifier), Some(password)) => verifier.digest == crypto::stretched(password, &verifier.salt),
+            (Some(_), None) => false,
+        }
+    }
+
+    /// Whether it says nothing to anybody any more.
+    pub(crate) fn is_over(&self, began: SystemTime, now: SystemTime) -> bool {
+        self.until <= millis(now) && self.at < millis(began)
     }
 
     /// The same, for nobody but those who were waiting when it came.
@@ -178,6 +215,21 @@ mod tests {
         assert_eq!(busy.retry_after, Some(Duration::from_secs(40)));
         let error = told(&refused(), "request", 11_000, 11_000).unwrap();
         assert_eq!((error.to_string(), crate::exit::code(&error)), (refused().to_string(), crate::exit::code(&refused())));
+    }
+
+    #[test]
+    fn what_a_password_was_answered_is_for_that_password_and_does_not_tell_it() {
+        let kept = || of(&refused(), "request", at(10_000), Duration::ZERO).unwrap();
+        let password = |text: &str| Secret::new(text.to_owned());
+        let text = kept().for_password(&password("Summer2026!"), [7; 32]).to_text();
+        let read = || Failure::parse(text.as_bytes()).unwrap();
+        assert!(read().fits(Some(&password("Summer2026!"))) && !read().fits(Some(&password("Summer2026"))) && !read().fits(None));
+        assert!(kept().fits(None) && kept().fits(Some(&password("x"))));
+        assert!(!text.contains("Summer") && !text.contains(&crypto::digest(["secret", "Summer2026!"])));
+        assert_ne!(text, kept().for_password(&password("Summer2026!"), [8; 32]).to_text(), "each has a salt of its own");
+        assert!(
+            read().is_over(at(20_000), at(20_000)) && !read().is_over(at(9_000), at(20_000)) && !read().is_over(at(11_000), at(12_000))
+        );
     }
 
     #[test]

@@ -62,6 +62,12 @@ impl Partition {
         Partition(format!("sign-{}", &digest[..32]))
     }
 
+    /// What was said of a person's password, whatever app or tenant it was for.
+    pub(crate) fn of_password(authority: &Authority, username: &str) -> Partition {
+        let digest = crypto::digest(["password", &canonical_host(authority), &username.to_lowercase()]);
+        Partition(format!("password-{}", &digest[..32]))
+    }
+
     /// What takes its place where whoever has its lock stands still.
     pub(crate) fn successor(&self) -> Partition {
         Partition(format!("{}-next", self.0))

@@ -62,8 +62,25 @@ pub(crate) fn read_text(limit: Limit) -> Result<(Zeroizing<String>, bool), Error
         Problem::Unreadable(why) => UsageError::new(format!("{name} cannot be read: {why}")).into(),
         Problem::TooLarge => UsageError::new(format!("{name} is too large")).into(),
     })?;
-    let looked_at = &bytes[..bytes.len().min(TEXT_LIMIT)];
-    Ok((Zeroizing::new(String::from_utf8_lossy(looked_at).into_owned()), bytes.len() <= TEXT_LIMIT))
+    let is_all = bytes.len() <= TEXT_LIMIT;
+    let mut text = decoded(&bytes[..bytes.len().min(TEXT_LIMIT)]);
+    if !is_all {
+        // Half a word is another one.
+        let end = text.rfind(char::is_whitespace).unwrap_or_default();
+        text.truncate(end);
+    }
+    Ok((text, is_all))
+}
+
+/// A text in UTF-8, or in UTF-16 as Windows PowerShell writes it. What cannot be read is replaced.
+fn decoded(bytes: &[u8]) -> Zeroizing<String> {
+    let units = |read: fn([u8; 2]) -> u16| bytes[2..].as_chunks::<2>().0.iter().map(|pair| read(*pair)).collect::<Vec<u16>>();
+    let units = match bytes {
+        [0xff, 0xfe, ..] => units(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => units(u16::from_be_bytes),
+        _ => return Zeroizing::new(String::from_utf8_lossy(bytes).into_owned()),
+    };
+    Zeroizing::new(String::from_utf16_lossy(&Zeroizing::new(units)))
 }
 
 /// Reads a parameters file (`-` is standard input), and warns where it holds a secret that others can read.

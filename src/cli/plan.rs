@@ -41,6 +41,8 @@ pub(crate) struct Plan {
     pub(crate) username: Option<Given<String>>,
     /// Where that person's password is; `None` where it was not given.
     pub(crate) password: Option<Given<SecretSource>>,
+    /// Where a password is that was given for somebody else.
+    pub(crate) left_out_password: Option<Origin>,
     /// Whose tokens are looked for: `username`, else who is expected at the sign-in page.
     pub(crate) account: Option<Given<String>>,
     /// Whether the command line asks for the sign-in page, whatever is cached (`--prompt`).
@@ -113,7 +115,7 @@ pub(crate) fn plan(subject: Subject, flags: &Layer, file: &Layer, environment: &
     origins.extend(refresh_token.as_ref().map(|given| format!("refresh token (from {})", given.from)));
     let is_person = subject == Subject::Person;
     let username = if is_person { sign_in::username(layers, &mut origins)? } else { None };
-    let password = if is_person { sign_in::password(layers, username.as_ref(), &mut origins) } else { None };
+    let (password, left_out_password) = if is_person { sign_in::password(layers, username.as_ref(), &mut origins) } else { (None, None) };
     let (hints, redirect) = if is_person { sign_in::settings(layers, &mut origins)? } else { Default::default() };
     Ok(Plan {
         authority: authority.value,
@@ -125,6 +127,7 @@ pub(crate) fn plan(subject: Subject, flags: &Layer, file: &Layer, environment: &
         account: username.clone().or_else(|| layers.iter().find_map(|layer| layer.login_hint.clone())),
         username,
         password,
+        left_out_password,
         insists: flags.prompt.as_ref().is_some_and(|prompt| prompt.value != "none"),
         hints,
         redirect,

@@ -296,7 +296,7 @@ fn a_password_goes_with_its_name() {
         let environment = Env::Fixed(environment.iter().copied().collect::<HashMap<_, _>>());
         let layers = [flags, &file.layer, &Layer::of_environment(&environment).unwrap()];
         sign_in::username(layers, &mut Vec::new()).map(|name| {
-            let password = sign_in::password(layers, name.as_ref(), &mut Vec::new());
+            let (password, _) = sign_in::password(layers, name.as_ref(), &mut Vec::new());
             let password = password.map_or_else(|| "none".to_owned(), |given| given.from.to_string());
             format!("{} {password}", name.map_or_else(|| "nobody".to_owned(), |given| given.value))
         })

@@ -1,6 +1,6 @@
 //! The plan of a sign-in: who signs in, what the page is told, and where its answer goes.
 
-use super::layer::{Given, Layer, SecretSource};
+use super::layer::{Given, Layer, Origin, SecretSource};
 use super::placeholder::check_placeholder;
 use crate::entra::authorize::Hints;
 use crate::entra::redirect::{self, Redirect};
@@ -16,19 +16,26 @@ pub(super) fn username(layers: [&Layer; 3], origins: &mut Vec<String>) -> Result
     Ok(username)
 }
 
-/// The password that goes with the name: from the first place that has one and does not have it for somebody else.
-pub(super) fn password(layers: [&Layer; 3], username: Option<&Given<String>>, origins: &mut Vec<String>) -> Option<Given<SecretSource>> {
+/// The password that goes with the name: from the first place that has one and does not have it for somebody else; and the place that
+/// has one for somebody else.
+pub(super) fn password(
+    layers: [&Layer; 3],
+    username: Option<&Given<String>>,
+    origins: &mut Vec<String>,
+) -> (Option<Given<SecretSource>>, Option<Origin>) {
+    let mut left_out = None;
     for layer in layers {
         let Some(password) = &layer.password else { continue };
         let is_another = |name: &Given<String>| username.is_some_and(|wanted| !wanted.value.eq_ignore_ascii_case(&name.value));
         if layer.username.as_ref().is_some_and(is_another) {
             origins.push(format!("password of {} left out: it is another person's", password.from));
+            left_out.get_or_insert_with(|| password.from.clone());
             continue;
         }
         origins.push(format!("password (from {})", password.from));
-        return Some(password.clone());
+        return (Some(password.clone()), left_out);
     }
-    None
+    (None, left_out)
 }
 
 fn check_username(given: &Given<String>) -> Result<(), UsageError> {

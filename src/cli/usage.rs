@@ -7,7 +7,7 @@ use crate::redact::foreign;
 
 /// Flags that people try, and that cannot exist: a command line can be read by every process of the machine.
 const SECRET_FLAGS: &[(&str, &str)] =
-    &[("--client-secret", "--secret-file"), ("--secret", "--secret-file"), ("--password", "--secret-file")];
+    &[("--client-secret", "--secret-file"), ("--secret", "--secret-file"), ("--password", "--password-file")];
 
 /// Turns clap's error into ours.
 pub(crate) fn usage_error(error: &clap::Error) -> UsageError {

@@ -174,7 +174,8 @@ async fn paste(sign_in: &SignIn<'_>, begun: &Begun) -> Result<Answer, Error> {
     const MOST_LINES: usize = 1_000;
     let mut had_any = false;
     for _ in 0..MOST_LINES {
-        let line = terminal::ask("Address").await.map_err(|error| Error::System(format!("standard input cannot be read: {error}")))?;
+        let line =
+            terminal::ask_for_long("Address").await.map_err(|error| Error::System(format!("standard input cannot be read: {error}")))?;
         let Some(line) = line else { break };
         let text = address(line.expose());
         if let Some(answer) = pasted(text, begun) {

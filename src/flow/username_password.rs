@@ -17,13 +17,13 @@ use crate::entra::grant::{Grant, TokenRequest};
 use crate::entra::mex;
 use crate::entra::person::Person;
 use crate::entra::realm::{self, Federation, Realm};
-use crate::entra::refusal::Refusal;
+use crate::entra::refusal::{self, Refusal};
 use crate::entra::reply::Reply;
 use crate::entra::token::TokenSet;
 use crate::entra::wstrust::{self, Assertion, Fault, Issue, IssueError};
 use crate::error::{Error, Exchanged, Refused, UsageError};
 use crate::http::{Http, Repeat};
-use crate::redact::foreign;
+use crate::redact::{self, foreign};
 use crate::secret::Secret;
 
 /// Refuses the tenants that take no passwords, before anybody is asked for one.
@@ -122,6 +122,10 @@ impl Attempt<'_> {
         match reply.status {
             200 => realm::realm(&reply, authority).map_err(|what| exchange.unreadable(&request.url, &what)),
             404 if realm::may_lack_realms(authority, self.username) => Ok(Realm::Managed),
+            status if refusal::refusal(&reply).is_none() && !matches!(status, 400 | 404) => {
+                let what = format!("it says nothing of the account (status {status}): {}", redact::beginning(&reply.body));
+                Err(exchange.unreadable(&request.url, &what))
+            }
             status => Err(self.refused("user_realm_discovery_failed", &format!("Entra answered with status {status} when asked whose account that is, as for a name that is not of the form someone@contoso.com"))),
         }
     }
@@ -202,7 +206,13 @@ impl Attempt<'_> {
         let is_expired = fault.kind().is_some_and(|kind| kind.ends_with("ExpiredPassword")) && !said.contains("MSIS");
         let description = if is_expired { format!("MSIS3125: {said}") } else { said.to_owned() };
         let error = "parsing_wstrust_response_failed".to_owned();
-        let refusal = Refusal { status, error, description, ..Refusal::default() };
+        // Who checks clocks says so of a message that comes too early or too late for it (WS-Security section 12).
+        let description = match fault.kind() {
+            Some("InvalidSecurity") => format!("{description} (as a rule a clock is wrong, this machine's or the server's)"),
+            _ => description,
+        };
+        let codes = refusal::codes_in(&description);
+        let refusal = Refusal { status, error, codes, description, ..Refusal::default() };
         match self.exchange.refused(refusal) {
             Error::Refused(refused) => {
                 let authority = address.origin().ascii_serialization();

@@ -5,6 +5,7 @@
 //! in its place, as `RESOURCE` does throughout.
 
 use super::code::Code;
+use crate::entra::cloud::Cloud;
 
 /// Who can lift a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +118,24 @@ pub(crate) struct Explanation {
     pub(crate) command: Option<Command>,
 }
 
+impl Explanation {
+    /// The next step and the command that helps, for one who can lift it here: the table speaks for the usual one.
+    pub(crate) fn remedy(&self, who: Option<Who>) -> (&'static str, Option<Command>) {
+        match (self.who, who) {
+            (Who::SignIn, Some(Who::TenantAdmin)) => (
+                "ask an administrator of tenant {tenant}: the platform says that a sign-in does not lift this here, and the tenant's sign-in logs \
+                 say why",
+                None,
+            ),
+            (Who::TenantAdmin, Some(Who::SignIn)) => (
+                "sign in with entra-token auth-code and do what the page asks; where that is not enough, ask an administrator of tenant {tenant}",
+                Some(Command::AuthCode),
+            ),
+            _ => (self.fix, self.command),
+        }
+    }
+}
+
 /// What a request asked with, as far as it is known, in a form that can be shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Values {
@@ -124,13 +143,25 @@ pub(crate) struct Values {
     pub(crate) client_id: Option<String>,
     pub(crate) tenant: Option<String>,
     pub(crate) scope: Option<String>,
+    /// The cloud, where it is another than the public one.
+    pub(crate) cloud: Option<Cloud>,
 }
 
 impl Values {
+    /// A command line with the values in their places.
+    pub(crate) fn fill_command(&self, command: Command) -> String {
+        let line = self.fill(command.line());
+        match self.cloud.filter(|_| !line.contains("--cloud")) {
+            Some(cloud) => format!("{line} --cloud {}", cloud.name()),
+            None => line,
+        }
+    }
+
     /// The text with the values in their places.
     pub(crate) fn fill(&self, text: &str) -> String {
         let tenant = self.tenant.as_deref().unwrap_or("TENANT");
-        let authority = self.authority.clone().unwrap_or_else(|| format!("https://login.microsoftonline.com/{tenant}"));
+        let authority =
+            self.authority.clone().unwrap_or_else(|| format!("https://{}/{tenant}", self.cloud.unwrap_or(Cloud::Public).login_host()));
         let client_id = self.client_id.as_deref().unwrap_or("CLIENT_ID");
         let scope = self.scope.as_deref().unwrap_or("SCOPE");
         let mut out = String::with_capacity(text.len());

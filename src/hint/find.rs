@@ -30,6 +30,7 @@ pub(crate) fn found(text: &str) -> Found {
         let mut codes = numbered(&lower);
         codes.extend(of_federation(&lower));
         codes.extend(named(&lower, Code::is_of_msal));
+        codes.extend(said(&lower));
         if codes.is_empty() {
             codes = named(&lower, |_| true);
         }
@@ -55,7 +56,7 @@ pub(super) fn first(description: &str) -> Option<Code> {
 
 /// The codes of a text that consists of nothing else; a number alone is one of Entra's.
 fn alone(text: &str) -> Option<Vec<Code>> {
-    let is_between = |character: char| character.is_whitespace() || "[](),;\"'`".contains(character);
+    let is_between = |character: char| character.is_whitespace() || "[](),;\"'`\u{feff}".contains(character);
     let words = text.split(is_between).filter(|word| !word.is_empty());
     let codes: Option<Vec<Code>> = words.map(whole).take(MOST).collect();
     codes.filter(|codes| !codes.is_empty())
@@ -65,7 +66,7 @@ fn alone(text: &str) -> Option<Vec<Code>> {
 fn whole(word: &str) -> Option<Code> {
     let lower = word.trim_end_matches([':', '.']).to_ascii_lowercase();
     let number = |prefix: &str| lower.strip_prefix(prefix).filter(|digits| is_digits(digits)).and_then(|digits| digits.parse().ok());
-    let bare = |number: &u32| (10_000..100_000_000).contains(number);
+    let bare = |number: &u32| (SMALLEST..100_000_000).contains(number);
     number("aadsts")
         .or_else(|| number("").filter(bare))
         .map(Code::Aadsts)
@@ -81,25 +82,44 @@ fn is_digits(text: &str) -> bool {
 
 type Places = Vec<(usize, Code)>;
 
-/// Entra's own codes: behind their prefix, in a list of `error_codes`, and as the `code` of an address or a log's `errorCode`.
-/// Any other number is a time, a port, a part of an id.
+/// Entra's own codes: behind their prefix, in a list of `error_codes`, and behind the words that pages and logs of Microsoft's have
+/// before them. Any other number is a time, a port, a part of an id.
 fn numbered(lower: &str) -> Places {
     let mut places = Vec::new();
-    for (at, prefix) in lower.match_indices("aadsts") {
-        let rest = &lower[at + prefix.len()..];
-        places.extend(digits(rest.strip_prefix(' ').unwrap_or(rest)).map(|number| (at, Code::Aadsts(number))));
+    // A letter is lost easily, and Microsoft's own pages have lost it.
+    for (at, prefix) in lower.match_indices("adsts") {
+        let rest = lower[at + prefix.len()..].trim_start_matches([' ', ':', '-', '_']);
+        places.extend(digits(rest).map(|number| (at, Code::Aadsts(number))));
     }
-    for (at, key) in lower.match_indices("error_codes") {
+    for (at, key) in lower.match_indices("error_codes").take(MOST) {
         places.extend(list(&lower[at + key.len()..]).map(|number| (at, Code::Aadsts(number))));
     }
-    for key in ["code=", "errorcode\":", "errorcode:", "errorcode\\\":"] {
+    for key in ["error?code", "error code", "errorcode", "resulttype", "error"] {
         for (at, key) in lower.match_indices(key) {
-            let rest = lower[at + key.len()..].trim_start_matches([' ', '"']);
-            let is_code = |number: &u32| (10_000..100_000_000).contains(number);
-            places.extend(digits(rest).filter(is_code).map(|number| (at, Code::Aadsts(number))));
+            let is_word = !lower[..at].ends_with(|character: char| character.is_alphanumeric() || character == '_');
+            let rest = lower[at + key.len()..].trim_start_matches(|character: char| " :=\"'\\".contains(character));
+            let code = digits(rest).filter(|number| SMALLEST <= *number && *number < 100_000_000).map(Code::Aadsts);
+            // Errors of others have numbers too.
+            let is_sure = |code: &Code| key != "error" || code.explanation().is_some();
+            places.extend(code.filter(|code| is_word && is_sure(code)).map(|code| (at, code)));
         }
     }
     places
+}
+
+/// The smallest of Entra's codes.
+const SMALLEST: u32 = 16_000;
+
+/// What Microsoft's libraries and pages say without a code.
+const SAYINGS: &[(&str, Code)] = &[
+    ("could not identify the user logged", Code::Name("unknown_user")),
+    ("security token could not be authenticated or authorized", Code::Wif(3242)),
+    ("unsupported user type", Code::Name("unknown_user_type")),
+];
+
+/// The failures that a text speaks of in words.
+fn said(lower: &str) -> Places {
+    SAYINGS.iter().filter_map(|(saying, code)| Some((lower.find(saying)?, *code))).collect()
 }
 
 /// The number that a text begins with, where a number is all that stands there.
@@ -196,6 +216,18 @@ mod tests {
             ("aadsts50126", "AADSTS50126"),
             ("AADSTS 50126", "AADSTS50126"),
             ("AADSTS50126.", "AADSTS50126"),
+            ("AADSTS: 50126", "AADSTS50126"),
+            ("AADSTS-50126", "AADSTS50126"),
+            ("ADSTS50034: To sign into this application", "AADSTS50034"),
+            ("\u{feff}50126", "AADSTS50126"),
+            ("error 50126", "AADSTS50126"),
+            ("Error Code: 53003\nRequest Id: 1", "AADSTS53003"),
+            ("Sign-in error code: 50126", "AADSTS50126"),
+            ("ResultType: 50126", "AADSTS50126"),
+            ("{\"ResultType\":\"50126\"}", "AADSTS50126"),
+            ("Unsupported User Type 'Unknown'. Please see https://aka.ms/msal-net-up", "unknown_user_type"),
+            ("Could not identify the user logged into the OS.", "unknown_user"),
+            ("ID3242: The security token could not be authenticated or authorized.", "ID3242"),
             ("50126 65001, [70002]", "AADSTS50126 AADSTS65001 AADSTS70002"),
             ("AADB2C90118", "AADB2C90118"),
             ("msis7068", "MSIS7068"),
@@ -250,6 +282,8 @@ mod tests {
             "Trace ID: 50126000-0000-0000-0000-000000000000 status code=404",
             "order ID1234 and void3242 and grid4063",
             "code=0.AXEA50126-xyz code=50126abc",
+            "exit code=50126 postcode=65001&x zipcode=90210 /callback?code=90210 terror 50126",
+            "{\"errorCode\":\"10054\"} error 98765",
             "404",
             "AADSTS",
             "AADSTSx",

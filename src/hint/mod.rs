@@ -104,6 +104,12 @@ pub(crate) fn is_of_password(refusal: &Refusal) -> bool {
     }
 }
 
+/// Whether a refusal wants something of a person that no password gives: a second factor, a consent, a device, another place.
+pub(crate) fn wants_more_than_a_password(refusal: &Refusal) -> bool {
+    let is_such = |code: &u32| matches!(code, 50072 | 50074 | 50076 | 50078 | 50079 | 50158 | 65001) || is_conditional(*code);
+    refusal.codes.iter().any(is_such)
+}
+
 /// Whether an account was refused because it is not one of the tenant's: another one may be.
 pub(crate) fn is_of_another_tenant(refusal: &Refusal) -> bool {
     const CODES: [u32; 4] = [50_020, 51_004, 90_072, 500_213];
@@ -146,9 +152,9 @@ fn of_cancelled(cancelled: &Cancelled) -> Advice {
             )),
         },
         Cancelled::CodeExpired | Cancelled::Declined => fix("run the command again"),
-        Cancelled::NoAnswer { .. } => {
-            fix("run the command again, or give the answer beforehand: a secret with --secret-file PATH, a person with --username NAME")
-        }
+        Cancelled::NoAnswer { .. } => fix(
+            "run the command again, or give the answer beforehand: a client secret with --secret-file PATH, a person with --username NAME, their password with --password-file PATH",
+        ),
         Cancelled::NoSignIn { .. } => fix("run the command again, and allow more time with --timeout SECONDS where it is needed"),
         Cancelled::NothingGiven => fix("run the command where an address can be pasted, or use entra-token device-code"),
     }
@@ -183,6 +189,7 @@ fn of_refusal(refused: &Refused) -> Advice {
             client_id: shown(&refused.client_id),
             tenant: shown(&refused.tenant),
             scope: shown(&refused.scope),
+            cloud: None,
         };
         let fill = |text: &str| values.fill(text);
         let mut why = fill(explanation.why);
@@ -208,7 +215,7 @@ fn of_refusal(refused: &Refused) -> Advice {
             Code::Aadsts(50058) if refused.exchanged == Exchanged::Browser => {
                 "leave --prompt none out, so that the page may ask".to_owned()
             }
-            _ => fill(explanation.fix),
+            _ => fill(explanation.remedy(Some(who_can_lift(refused))).0),
         };
         return Advice { why: Some(why), fix: Some(fix) };
     }

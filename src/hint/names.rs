@@ -86,7 +86,7 @@ pub(super) static TABLE: &[Explanation] = &[
         code: Name("client_mismatch"),
         what: "the refresh token belongs to another app",
         why: "it was issued to an app that does not share its tokens with app {client_id}",
-        who: Who::TenantAdmin,
+        who: Who::SignIn,
         fix: "sign in to this app itself with entra-token auth-code",
         command: Some(Command::AuthCode),
     },

@@ -1,6 +1,7 @@
 //! What a request asked with, found in a text about it: ids, domains and scopes, by the words before them and by their form.
 
 use super::Values;
+use crate::entra::cloud::Cloud;
 
 /// Looks for an app, a tenant and a scope. What does not have the form of one is not taken, whatever stands before it: the place
 /// of an id may hold a secret.
@@ -18,6 +19,8 @@ pub(super) fn of(text: &str) -> Values {
     if values.tenant.is_none() {
         values.tenant = behind(&unescaped, &lower, BEFORE_TENANT, is_domain);
     }
+    let hosts = ["login.microsoftonline.us", "login.usgovcloudapi.net", "login.partner.microsoftonline.cn", "login.chinacloudapi.cn"];
+    values.cloud = hosts.into_iter().find(|host| lower.contains(host)).and_then(Cloud::of_login_host);
     values.scope = behind(&unescaped, &lower, BEFORE_SCOPE, is_scope);
     values
 }
@@ -91,6 +94,9 @@ const BEFORE_TENANT: &[&str] = &[
     "\"tenant_id\":\"",
     "\"tenant_id\": \"",
     "login.microsoftonline.com/",
+    "login.microsoftonline.us/",
+    "login.partner.microsoftonline.cn/",
+    "login.chinacloudapi.cn/",
 ];
 
 const BEFORE_SCOPE: &[&str] =

@@ -6,10 +6,15 @@ use super::explanation::Who;
 /// What a suberror says of who can lift a refusal.
 fn of_suberror(suberror: &str) -> Option<Who> {
     match suberror {
-        "additional_action" | "bad_token" | "basic_action" | "consent_required" | "token_expired" | "user_password_expired" => {
-            Some(Who::SignIn)
-        }
-        "client_mismatch" | "device_authentication_failed" | "message_only" | "protection_policy_required" => Some(Who::TenantAdmin),
+        // What belongs to another app is got anew by signing in to this one.
+        "additional_action"
+        | "bad_token"
+        | "basic_action"
+        | "client_mismatch"
+        | "consent_required"
+        | "token_expired"
+        | "user_password_expired" => Some(Who::SignIn),
+        "device_authentication_failed" | "message_only" | "protection_policy_required" => Some(Who::TenantAdmin),
         _ => None,
     }
 }
@@ -26,8 +31,7 @@ pub(super) fn of_code(code: Code, suberror: Option<&str>) -> Option<Who> {
     let said = suberror.filter(|_| code != BLOCKED).and_then(of_suberror);
     Some(match (listed, said) {
         (Who::TenantAdmin, Some(Who::SignIn)) if is_of_policy(code) => Who::SignIn,
-        // A token that was issued to another app is got anew by signing in to this one.
-        (Who::SignIn, Some(Who::TenantAdmin)) if suberror != Some("client_mismatch") => Who::TenantAdmin,
+        (Who::SignIn, Some(Who::TenantAdmin)) => Who::TenantAdmin,
         _ => listed,
     })
 }
@@ -38,7 +42,7 @@ fn is_of_policy(code: Code) -> bool {
     let Code::Aadsts(number) = code else { return false };
     matches!(
         number,
-        50005 | 50097 | 50127 | 50129 | 50131 | 50155 | 50158 | 50161 | 50178 | 50187 | 53000..=53011 | 130006..=130008 | 135011 | 530003
+        50005 | 50097 | 50127 | 50129 | 50131 | 50155 | 50158 | 50161 | 50178 | 50187 | 53000..=53011 | 130006..=130008 | 135011 | 530003 | 530004
             | 530032..=530036 | 700003
     )
 }
@@ -118,7 +122,7 @@ mod tests {
         for (suberror, has_claims, error, expected) in [
             (Some("basic_action"), false, "invalid_grant", SignIn),
             (Some("message_only"), true, "interaction_required", TenantAdmin),
-            (Some("client_mismatch"), false, "invalid_grant", TenantAdmin),
+            (Some("client_mismatch"), false, "invalid_grant", SignIn),
             (Some("odd"), true, "invalid_grant", SignIn),
             (None, true, "invalid_grant", SignIn),
             (None, false, "interaction_required", SignIn),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::report::{ascii, bounded};
 use crate::exit;
-use crate::hint::{Code, Explanation, Found, Who, who_of};
+use crate::hint::{Code, Found, Who, who_of};
 use crate::redact::printable;
 
 /// The explanations as the error shape has them, a blank line between two.
@@ -28,14 +28,16 @@ const UNKNOWN: &str = "not known to this version of entra-token";
 
 /// The labelled lines of a code.
 fn lines(code: Code, found: &Found) -> Vec<(&'static str, String)> {
-    let who = who_of(code, found).map(|who| ("who", who.label().to_owned()));
+    let lifting = who_of(code, found);
+    let who = lifting.map(|who| ("who", who.label().to_owned()));
     let Some(explanation) = code.explanation() else {
         return who.into_iter().chain([("fix", look_up(code))]).collect();
     };
     let mut lines = vec![("why", found.values.fill(explanation.why))];
     lines.extend(who);
-    lines.push(("fix", found.values.fill(explanation.fix)));
-    lines.extend(command(explanation, found).map(|command| ("try", command)));
+    let (fix, command) = explanation.remedy(lifting);
+    lines.push(("fix", found.values.fill(fix)));
+    lines.extend(command.map(|command| ("try", found.values.fill_command(command))));
     lines
 }
 
@@ -49,22 +51,18 @@ fn object(code: Code, found: &Found) -> Value {
     let explanation = code.explanation();
     let filled = |text: &str| bounded(found.values.fill(text));
     let who = who_of(code, found);
+    let remedy = explanation.map(|explanation| explanation.remedy(who));
     json!({
         "code": code.to_string(),
         "known": explanation.is_some(),
         "what": explanation.map(|explanation| explanation.what),
         "why": explanation.map(|explanation| filled(explanation.why)),
         "who": who.map(Who::id),
-        "fix": explanation.map_or_else(|| look_up(code), |explanation| filled(explanation.fix)),
-        "command": explanation.and_then(|explanation| command(explanation, found)),
+        "fix": remedy.map_or_else(|| look_up(code), |(fix, _)| filled(fix)),
+        "command": remedy.and_then(|(_, command)| Some(bounded(found.values.fill_command(command?)))),
         "exit_code": exit_code(code, who),
         "url": code.page(),
     })
-}
-
-/// The command that would help.
-fn command(explanation: &Explanation, found: &Found) -> Option<String> {
-    explanation.command.map(|command| bounded(found.values.fill(command.line())))
 }
 
 /// What a command that meets the code ends with.

@@ -27,7 +27,7 @@ impl Password {
     pub(super) async fn of(plan: &Plan, context: &Context<'_>) -> Result<Password, Error> {
         let given = plan.password.as_ref().filter(|given| !is_typed(given));
         let Some(given) = given.cloned() else {
-            return if secrets::can_ask(context.common) { Ok(Password::Asked) } else { Err(missing().into()) };
+            return if secrets::can_ask(context.common) { Ok(Password::Asked) } else { Err(missing(plan).into()) };
         };
         let limit = context.limit;
         // It may have to be waited for.
@@ -35,11 +35,19 @@ impl Password {
         read.await.map_err(|error| Error::Internal(error.to_string()))?.map(Password::Given)
     }
 
-    /// What tells it from others; nothing does before it is typed.
-    pub(super) fn credential(&self) -> Option<Credential> {
+    /// The program that says it, where one does.
+    pub(super) fn program(&self) -> Option<Credential> {
         match self {
-            Password::Asked => None,
-            Password::Given(held) => Some(held.credential()),
+            Password::Given(held @ Held::Program { .. }) => Some(held.credential()),
+            _ => None,
+        }
+    }
+
+    /// The password, where it is known already.
+    pub(super) fn known(&self) -> Option<&Secret> {
+        match self {
+            Password::Given(Held::Read(secret)) => Some(secret),
+            _ => None,
         }
     }
 
@@ -72,10 +80,14 @@ fn check(secret: &Secret, from: &Origin) -> Result<(), UsageError> {
     Ok(())
 }
 
-fn missing() -> UsageError {
-    UsageError::new("no password is given").fix(
+fn missing(plan: &Plan) -> UsageError {
+    let error = UsageError::new("no password is given").fix(
         "give it with --password-file PATH (- is standard input), \"password\" in the parameters or AZURE_PASSWORD; on a terminal it is asked for",
-    )
+    );
+    match &plan.left_out_password {
+        Some(from) => error.why(format!("the password of {from} is another person's, by the user name that is given there")),
+        None => error,
+    }
 }
 
 /// The plan, with the name of who signs in: the one that was given, else the one that is known, else the one that the person

@@ -18,8 +18,8 @@ use crate::cli::args::{AuthCode, DeviceCode, UsernamePassword};
 use crate::cli::flags::Browser;
 use crate::cli::layer::SecretSource;
 use crate::cli::plan::{Plan, Subject};
+use crate::crypto;
 use crate::entra::redirect::Redirect;
-use crate::entra::scope::Scopes;
 use crate::entra::token::TokenSet;
 use crate::error::{Cancelled, Error, UsageError};
 use crate::exit;
@@ -116,7 +116,7 @@ fn obtain(plan: &Plan, delivery: &Delivery<'_>, way: Way<'_>, context: &Context<
     process::within_runtime(async {
         let why = match &account {
             Some(account) => match account.renewed(look, proof.as_ref()).await {
-                Err(error) if !is_silent && is_liftable(&error) => Some(error),
+                Err(error) if !is_silent && is_liftable(way, &error) => Some(error),
                 ended => return ended,
             },
             None => None,
@@ -138,9 +138,13 @@ fn obtain(plan: &Plan, delivery: &Delivery<'_>, way: Way<'_>, context: &Context<
     })
 }
 
-/// Whether a person who signs in lifts an error. One who signs in needs no cache that can be changed.
-fn is_liftable(error: &Error) -> bool {
-    exit::code(error) == exit::INTERACTION || matches!(error, Error::Cache(_))
+/// Whether a person who signs in that way lifts an error. One who signs in needs no cache that can be changed.
+fn is_liftable(way: Way<'_>, error: &Error) -> bool {
+    match error {
+        Error::Cache(_) => true,
+        Error::Refused(refused) if matches!(way, Way::Password) && hint::wants_more_than_a_password(&refused.refusal) => false,
+        error => exit::code(error) == exit::INTERACTION,
+    }
 }
 
 /// Asks who of several is meant, where there is a person to ask; none is somebody else.
@@ -193,14 +197,6 @@ struct SigningIn<'a> {
     context: &'a Context<'a>,
 }
 
-/// What a command asks, as digests.
-struct Question {
-    /// All of it.
-    whole: String,
-    /// Whether the password is right, whatever it is to get.
-    password: Option<String>,
-}
-
 /// What is remembered for every command that waits for the same sign-in.
 const EVERY: &str = "every sign-in";
 
@@ -210,8 +206,8 @@ impl SigningIn<'_> {
         let patience = self.patience();
         let account = self.plan.account.as_ref().map(|account| account.value.as_str());
         let name = Partition::of_sign_in(&self.plan.authority, &self.plan.client_id, &self.way(), account);
-        let question = self.question(&name);
-        let Some(flight) = self.turn(&name, &question, patience).await? else { return Box::pin(self.now(&found, patience)).await };
+        let fingerprint = self.fingerprint(&name);
+        let Some(flight) = self.turn(&name, &fingerprint, patience).await? else { return Box::pin(self.now(&found, patience)).await };
         let ended = at_work(&flight, async {
             let found = match Box::pin(self.meanwhile(found)).await? {
                 Ok(issued) => return Ok(issued),
@@ -221,7 +217,7 @@ impl SigningIn<'_> {
         });
         let ended = ended.await;
         if let Err(error) = &ended {
-            self.tell(error, &name, &question);
+            self.tell(error, &name, &fingerprint);
         }
         drop(flight);
         ended
@@ -240,44 +236,55 @@ impl SigningIn<'_> {
         format!("{way} {}", self.plan.hints.prompt.as_deref().unwrap_or_default())
     }
 
-    /// What tells the answer to this command from that to another.
-    fn question(&self, name: &Partition) -> Question {
+    /// What tells the answer to this command from that to another; but for a password that was given, which a digest would give away.
+    fn fingerprint(&self, name: &Partition) -> String {
         let plan = self.plan;
         let said = |text: &Option<String>| text.clone().unwrap_or_default();
         let (domain_hint, claims) = (said(&plan.hints.domain_hint), said(&plan.claims));
         let circumstances = Credential::circumstances(&[&domain_hint, &claims, &plan.redirect.with_port(None)]);
         let proof = self.proof.map(Proof::credential);
-        let password = self.password.and_then(Password::credential);
-        let credentials: Vec<&Credential> = [&circumstances].into_iter().chain(&proof).chain(&password).collect();
-        let of_password = |password: &Credential| partition::fingerprint(name, &plan.authority, &Scopes::new([]), &[password]);
-        Question {
-            whole: partition::fingerprint(name, &plan.authority, &plan.scopes, &credentials),
-            password: password.as_ref().map(of_password),
-        }
+        let program = self.password.and_then(Password::program);
+        let credentials: Vec<&Credential> = [&circumstances].into_iter().chain(&proof).chain(&program).collect();
+        partition::fingerprint(name, &plan.authority, &plan.scopes, &credentials)
+    }
+
+    /// Where it is remembered what was said of the password, whatever it was to get.
+    fn of_password(&self) -> Option<Partition> {
+        self.password.and_then(Password::known)?;
+        let username = self.plan.username.as_ref()?;
+        Some(Partition::of_password(&self.plan.authority, &username.value))
     }
 
     /// Tells those who wait how it ended; whoever begins anew has mended something, and wants to be asked anew. A password that was
     /// given is not tried again in a moment: a few wrong ones lock an account.
-    fn tell(&self, error: &Error, name: &Partition, question: &Question) {
+    fn tell(&self, error: &Error, name: &Partition, fingerprint: &str) {
         // Who waits would send a password again that was perhaps taken.
         let least = if self.is_unattended() { Duration::from_millis(1) } else { Duration::ZERO };
-        let request = match (error, &question.password) {
+        let of_password = match error {
+            Error::Refused(refused) if hint::is_of_password(&refused.refusal) => self.of_password(),
+            _ => None,
+        };
+        let request = match error {
             // The next one who is asked may type another one.
             _ if matches!(self.password, Some(Password::Asked)) => return,
             // Others may have more time.
-            (Error::Cancelled(Cancelled::NoSignIn { .. }), _) if self.context.common.given_timeout().is_some() => return,
-            (Error::Cancelled(_), _) => EVERY,
-            (Error::Refused(refused), Some(password)) if hint::is_of_password(&refused.refusal) => password,
-            _ => &question.whole,
+            Error::Cancelled(Cancelled::NoSignIn { .. }) if self.context.common.given_timeout().is_some() => return,
+            Error::Cancelled(_) => EVERY,
+            _ if of_password.is_some() => EVERY,
+            _ => fingerprint,
         };
-        if let Some(failure) = failure::of(error, request, SystemTime::now(), least) {
-            let failure = if self.password.is_some() { failure } else { failure.for_who_waited() };
-            self.store.remember(name, Some(&failure));
-        }
+        let Some(failure) = failure::of(error, request, SystemTime::now(), least) else { return };
+        let failure = match (self.password.and_then(Password::known), crypto::random_bytes()) {
+            (Some(password), Ok(salt)) => failure.for_password(password, salt),
+            (Some(_), Err(_)) => return,
+            (None, _) if self.password.is_some() => failure,
+            (None, _) => failure.for_who_waited(),
+        };
+        self.store.remember(of_password.as_ref().unwrap_or(name), Some(&failure));
     }
 
     /// Waits for the right to ask a person: one is asked at a time. `None` where others cannot be waited for.
-    async fn turn(&self, name: &Partition, question: &Question, patience: Patience) -> Result<Option<Flight>, Error> {
+    async fn turn(&self, name: &Partition, fingerprint: &str, patience: Patience) -> Result<Option<Flight>, Error> {
         if !matches!(self.store.place(), Place::Folder { .. } | Place::File { .. }) {
             return Ok(None);
         }
@@ -291,7 +298,7 @@ impl SigningIn<'_> {
                 }
             };
             if let Some(flight) = flight {
-                return self.remembered(name, question).map_or(Ok(Some(flight)), Err);
+                return self.remembered(name, fingerprint).map_or(Ok(Some(flight)), Err);
             }
             let waited = start.elapsed();
             if self.store.silence(&lock).map_or(waited, |silence| silence.min(waited)) >= PATIENCE {
@@ -316,12 +323,19 @@ impl SigningIn<'_> {
         }
     }
 
-    /// How the sign-in ended that this command waited for, or that the same password came to a moment ago.
-    fn remembered(&self, name: &Partition, question: &Question) -> Option<Error> {
-        let requests = [EVERY, &question.whole].into_iter().chain(question.password.as_deref());
-        let error = requests.into_iter().find_map(|request| {
-            let now = SystemTime::now();
-            self.store.failure(name)?.for_request(request, self.context.began, now)
+    /// How the sign-in ended that this command waited for, or what the same password came to a moment ago.
+    fn remembered(&self, name: &Partition, fingerprint: &str) -> Option<Error> {
+        let of_password = self.of_password();
+        let places = [(name, EVERY), (name, fingerprint)].into_iter().chain(of_password.as_ref().map(|place| (place, EVERY)));
+        let error = places.into_iter().find_map(|(place, request)| {
+            let (began, now, failure) = (self.context.began, SystemTime::now(), self.store.failure(place)?);
+            if failure.is_over(began, now) {
+                self.store.remember(place, None);
+                return None;
+            }
+            // The password is looked at last: that takes its time.
+            let fits = failure.is_for(request) && failure.fits(self.password.and_then(Password::known));
+            if fits { failure.for_request(request, began, now) } else { None }
         })?;
         log::info!("not asked again: the same was answered a moment ago");
         Some(error)
@@ -346,7 +360,7 @@ impl SigningIn<'_> {
         }
         match account.renewed(look, self.proof).await {
             Ok(issued) => Ok(Ok(issued)),
-            Err(error) if is_liftable(&error) => Ok(Err(Found { person: Some(account.into_person()), why: Some(error) })),
+            Err(error) if is_liftable(self.way, &error) => Ok(Err(Found { person: Some(account.into_person()), why: Some(error) })),
             Err(error) => Err(error),
         }
     }

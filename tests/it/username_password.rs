@@ -257,6 +257,37 @@ fn a_person_is_known_by_each_name_that_they_sign_in_with() {
 }
 
 #[test]
+fn a_password_is_not_sent_for_what_it_cannot_give() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    sign_in(&sandbox, &tenant, contoso::USER, contoso::USER_PASSWORD, &["-q"]).token();
+    tenant.demand_multi_factor(contoso::USER);
+    let ran = sign_in(&sandbox, &tenant, contoso::USER, contoso::USER_PASSWORD, &["--force-refresh"]);
+    ran.refused(4).says("AADSTS50076").says("device-code");
+    assert!(!ran.stderr.contains("discouraged"), "{ran:?}");
+    assert_eq!(tenant.token_requests().len(), 2, "the refresh token's answer is the password's too");
+}
+
+#[test]
+fn what_a_password_was_answered_does_not_give_it_away() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    let person = contoso::REGISTRATION_USER;
+    for _ in 0..2 {
+        sign_in(&sandbox, &tenant, person.name, person.password, &["-q"]).refused(4).says("AADSTS50079");
+    }
+    assert_eq!(tenant.token_requests().len(), 1, "the second one is remembered");
+    let failures = || crate::sandbox::names(&sandbox.state()).into_iter().filter(|name| name.ends_with("failure")).collect::<Vec<_>>();
+    let kept = std::fs::read_to_string(sandbox.state().join(&failures()[0])).unwrap();
+    assert!(kept.contains("\"salt\"") && !kept.contains(person.password), "{kept}");
+    std::thread::sleep(std::time::Duration::from_millis(5_200));
+    tenant.next_for("/token", refusal(50126, "invalid_grant", &json!({})));
+    sign_in(&sandbox, &tenant, person.name, person.password, &["-q"]).refused(3);
+    sign_in(&sandbox, &tenant, person.name, "another", &["-q"]).refused(3);
+    let more = ["-q", "--client-id", contoso::AZURE_CLI.client_id];
+    sign_in(&sandbox, &tenant, person.name, "another", &more).refused(3).says("AADSTS50126");
+    assert_eq!(tenant.token_requests().len(), 3, "a wrong password is wrong for every app");
+}
+
+#[test]
 fn a_password_goes_with_no_name_that_nobody_gave() {
     let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache().env("AZURE_PASSWORD", contoso::USER_PASSWORD));
     sandbox.run(arguments("auth-code", &tenant, &["--silent"])).refused(4);
@@ -311,7 +342,7 @@ fn an_authority_without_realms_checks_passwords_itself() {
     tenant.next_for("/%2B49", missing());
     sign_in(&sandbox, &tenant, "+49", "x", &["-q"]).refused(3).says("user_realm_discovery_failed");
     tenant.next_for("/AdeleV%40contoso.onmicrosoft.com", Misbehaviour::Status { status: 403, headers: Vec::new(), body: Vec::new() });
-    sign_in(&sandbox, &tenant, contoso::USER, "x", &["-q"]).refused(3).says("user_realm_discovery_failed");
+    sign_in(&sandbox, &tenant, contoso::USER, "x", &["-q"]).refused(5).says("it says nothing of the account (status 403)");
     assert_eq!(tenant.token_requests().len(), 1);
 }
 
