@@ -89,6 +89,18 @@ pub(crate) struct Layer {
     pub(crate) credentials: Vec<Given<Credential>>,
 }
 
+impl Layer {
+    /// Where this place's secrets are.
+    pub(crate) fn secrets(&self) -> Vec<Given<SecretSource>> {
+        let credentials = self.credentials.iter().filter_map(|given| match &given.value {
+            Credential::Secret(source) => Some(Given { value: source.clone(), from: given.from.clone() }),
+            Credential::Unsupported(_) => None,
+        });
+        let others = [&self.refresh_token, &self.password].into_iter().flatten().cloned();
+        credentials.chain(others).collect()
+    }
+}
+
 /// Settings that several variables can give: the first that is set counts, Azure's before Terraform's.
 impl Layer {
     pub(crate) fn of_environment(environment: &Env) -> Result<Layer, UsageError> {

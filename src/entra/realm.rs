@@ -65,7 +65,7 @@ pub(crate) fn realm_request(authority: &Authority, username: &str, caller: Calle
     let name = name.replace('+', "%20");
     // A parser takes them for folders.
     if matches!(name.as_str(), "" | "." | "..") {
-        return Err("is none".to_owned());
+        return Err("is not one that anybody has".to_owned());
     }
     let url = Url::parse(&format!("{}common/userrealm/{name}?api-version=1.0", authority.origin()));
     let url = url.ok().filter(address::is_sendable).ok_or("is longer than any")?;

@@ -51,7 +51,10 @@ pub(crate) fn found(text: &str) -> Found {
 /// The first code of B2C or of a federation server in a description.
 pub(super) fn first(description: &str) -> Option<Code> {
     let lower = description.to_ascii_lowercase();
-    of_federation(&lower).into_iter().min_by_key(|(at, _)| *at).map(|(_, code)| code)
+    // At the beginning of a fault a number is a code, whether it is known or not.
+    let begins = lower.split_once(':').and_then(|(code, _)| code.strip_prefix("id")).filter(|digits| digits.len() == 4);
+    let begins = begins.and_then(digits).map(Code::Wif);
+    begins.or_else(|| of_federation(&lower).into_iter().min_by_key(|(at, _)| *at).map(|(_, code)| code))
 }
 
 /// The codes of a text that consists of nothing else; a number alone is one of Entra's.

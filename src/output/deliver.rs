@@ -65,7 +65,7 @@ impl Destination {
                 Destination::File(path) => shown(path),
             };
             Error::Output(OutputError {
-                what: format!("the token could not be written to {place}: {}", said(&error)),
+                what: format!("the result could not be written to {place}: {}", said(&error)),
                 fix: "free the place or name another with --out-file, and run the command again",
             })
         })

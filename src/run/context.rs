@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use super::secrets;
 use crate::cache::place;
 use crate::cache::store::Store;
 use crate::cli::args::{Common, FormatName, Output};
@@ -72,6 +73,8 @@ impl<'a> Context<'a> {
                 .fix("leave one of them out")
                 .into());
         }
+        // Before it is read for the one and is not there for the other.
+        secrets::check_standard_input(parameters, flags.secrets().iter().map(Some))?;
         let parameters = self.parameters(parameters)?;
         let plan = plan::plan(subject, flags, &parameters.layer, &Layer::of_environment(self.environment)?)?;
         for origin in &plan.origins {

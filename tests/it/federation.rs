@@ -104,6 +104,11 @@ fn people_of_a_federation_are_refused_for_what_is_known_of_them() {
     tenant.next_for("/usernamemixed", unknown);
     let ran = sign_in(&sandbox, &tenant, NAME, PASSWORD, &["-q"]);
     ran.refused(3).says("the federation server refused: The moon is full (MSIS9999999 parsing_wstrust_response_failed)");
+    tenant.next_for("/usernamemixed", Misbehaviour::fault("a:InvalidSecurity", "ID9876: An error occurred when verifying security."));
+    let ran = sign_in(&sandbox, &tenant, NAME, PASSWORD, &["-q"]);
+    ran.refused(3).says("(ID9876 parsing_wstrust_response_failed)").says("a clock is wrong");
+    tenant.next_for("/usernamemixed", Misbehaviour::fault("a:FailedAuthentication", "AADSTS50126: Wrong, it says."));
+    sign_in(&sandbox, &tenant, NAME, PASSWORD, &["-q"]).refused(3).says("AADSTS50126");
     let fault = Misbehaviour::fault("a:RequestFailed", "MSIS3127: The specified request failed.");
     tenant.next_for("/usernamemixed", fault);
     sign_in(&sandbox, &tenant, NAME, PASSWORD, &["-q"]).refused(3).says("MSIS3127");

@@ -100,7 +100,7 @@ fn a_password_comes_from_every_place_but_a_flag() {
         .run_with_input(arguments("username-password", &tenant, &["-q", "--password-file", "-"]), contoso::USER_PASSWORD.as_bytes())
         .token();
     let both = arguments("username-password", &tenant, &["-", "--password-file", "-"]);
-    sandbox().run_with_input(both, b"{}").refused(2).says("standard input cannot be both");
+    sandbox().run_with_input(both, b"a password").refused(2).says("standard input cannot be both");
     let ran = run(sandbox(), &["--password", "CNRY-hunter2"]);
     ran.refused(2);
     assert!(!ran.stderr.contains("CNRY"), "{ran:?}");
