@@ -126,7 +126,11 @@ impl Attempt<'_> {
                 let what = format!("it says nothing of the account (status {status}): {}", redact::beginning(&reply.body));
                 Err(exchange.unreadable(&request.url, &what))
             }
-            status => Err(self.refused("user_realm_discovery_failed", &format!("Entra answered with status {status} when asked whose account that is, as for a name that is not of the form someone@contoso.com"))),
+            status => {
+                let asked = format!("Entra answered with status {status} when asked whose account that is");
+                let text = format!("{asked}, as for a name that is not of the form someone@contoso.com");
+                Err(self.refused("user_realm_discovery_failed", &text))
+            }
         }
     }
 
@@ -150,8 +154,10 @@ impl Attempt<'_> {
     async fn endpoint(&self, federation: &Federation) -> Result<wstrust::Endpoint, Error> {
         match (&federation.metadata, &federation.active) {
             (Some(metadata), _) => self.of_metadata(metadata).await,
-            (None, Some(active)) => wstrust::Endpoint::of_active_url(active)
-                .ok_or_else(|| self.refused("wstrust_endpoint_not_found", "the account's federation names an address that does not say which protocol is spoken there, and no metadata that would")),
+            (None, Some(active)) => wstrust::Endpoint::of_active_url(active).ok_or_else(|| {
+                let address = "the account's federation names an address that does not say which protocol is spoken there";
+                self.refused("wstrust_endpoint_not_found", &format!("{address}, and no metadata that would"))
+            }),
             (None, None) => Err(self.refused("missing_federation_metadata_url", "")),
         }
     }
@@ -205,13 +211,12 @@ impl Attempt<'_> {
         // AD FS says so in the language of the server, and with a number not in all versions.
         let is_expired = fault.kind().is_some_and(|kind| kind.ends_with("ExpiredPassword")) && !said.contains("MSIS");
         let description = if is_expired { format!("MSIS3125: {said}") } else { said.to_owned() };
-        let error = "parsing_wstrust_response_failed".to_owned();
         // Who checks clocks says so of a message that comes too early or too late for it (WS-Security section 12).
         let description = match fault.kind() {
             Some("InvalidSecurity") => format!("{description} (as a rule a clock is wrong, this machine's or the server's)"),
             _ => description,
         };
-        let codes = refusal::codes_in(&description);
+        let (codes, error) = (refusal::codes_in(&description), "parsing_wstrust_response_failed".to_owned());
         let refusal = Refusal { status, error, codes, description, ..Refusal::default() };
         match self.exchange.refused(refusal) {
             Error::Refused(refused) => {
