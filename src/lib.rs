@@ -12,7 +12,7 @@
 //! | `cache` | the tokens on disk, in MSAL's schema: which one answers, what is added, where the files are and how they are changed |
 //! | `flow` | one file a flow, named as its command; each reads top-down as the order of events |
 //! | `entra` | the protocol, pure: authorities, scopes, requests, replies, refusals. No IO, no clock, no randomness |
-//! | `hint` | what to do about an error: causes, who can lift it, the next step |
+//! | `hint` | what to do about an error: causes, who can lift it, the next step; a table for each family of codes |
 //! | `output` | a token as text in each format; where it goes; errors and explanations in their one shape |
 //! | `http` | the one file that names the HTTP library: lazy client, limits, retries, redacted trace |
 //! | `loopback` | the port of this machine that catches the answer of a sign-in, whoever else calls there |
