@@ -113,8 +113,8 @@ fn known(content: &str, selection: &Selection<'_>) -> Known {
     let mut known = Known::default();
     // A cache that is broken ends early; what follows is in no account that is known.
     let _ = schema::scan(content, &mut |kind, entry| {
-        let is_named = kind == Kind::Account
-            && says(&entry.username).zip(selection.username).is_some_and(|(own, name)| own.eq_ignore_ascii_case(name));
+        let is_named =
+            kind == Kind::Account && selection.username.is_some_and(|name| entry.usernames().any(|own| own.eq_ignore_ascii_case(name)));
         known.accounts.extend(says(&entry.home_account_id).filter(|_| is_named));
         if selection.tenant.is_some_and(|tenant| is_of_tenant(&entry, tenant)) {
             known.tenants.extend(says(&entry.realm));

@@ -17,6 +17,8 @@ const TOKENS: &str = ".json";
 const LOCK: &str = ".lock";
 /// Ending of the files that remember failures.
 const FAILURE: &str = ".failure";
+/// What the names of the memories of passwords begin with.
+const PASSWORD: &str = "password-";
 /// Ending of the files that say which accounts a client has.
 const PEOPLE: &str = ".people";
 
@@ -62,10 +64,20 @@ impl Partition {
         Partition(format!("sign-{}", &digest[..32]))
     }
 
-    /// What was said of a person's password, whatever app or tenant it was for.
-    pub(crate) fn of_password(authority: &Authority, username: &str) -> Partition {
+    /// What was said of a person's passwords, whatever app or tenant they were for: the places for so many.
+    pub(crate) fn of_passwords(authority: &Authority, username: &str) -> [Partition; 4] {
         let digest = crypto::digest(["password", &canonical_host(authority), &username.to_lowercase()]);
-        Partition(format!("password-{}", &digest[..32]))
+        [0, 1, 2, 3].map(|place| Partition(format!("{PASSWORD}{}-{place}", &digest[..32])))
+    }
+
+    /// Whether a file is the memory of a password.
+    pub(crate) fn is_of_password(file: &str) -> bool {
+        file.starts_with(PASSWORD) && file.ends_with(FAILURE)
+    }
+
+    /// The throttling of a client's sign-ins.
+    pub(crate) fn of_throttling(authority: &Authority, client_id: &str) -> Partition {
+        Partition::of_sign_in(authority, client_id, "throttled", None)
     }
 
     /// What takes its place where whoever has its lock stands still.

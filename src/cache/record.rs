@@ -112,7 +112,7 @@ pub(crate) fn add_sign_in(document: &mut Document<'_>, wanted: &Wanted<'_>, toke
     if let Some(person) = &tokens.person {
         let key = key(&[home_account_id, environment, &realm]);
         let known = document.get(Kind::Account, &key).and_then(|json| serde_json::from_str::<Entry<'_>>(json).ok());
-        let signed_in_as = known.and_then(|entry| entry.signed_in_as).map(std::borrow::Cow::into_owned);
+        let signed_in_as = signed_in_as(known.as_ref(), person.signed_in_as.as_deref());
         let entry = Account {
             home_account_id,
             environment,
@@ -121,13 +121,23 @@ pub(crate) fn add_sign_in(document: &mut Document<'_>, wanted: &Wanted<'_>, toke
             username: person.username.as_deref().unwrap_or_default(),
             authority_type: if wanted.authority.kind() == AuthorityKind::AdFs { "ADFS" } else { "MSSTS" },
             name: person.name.as_deref(),
-            signed_in_as: person.signed_in_as.as_deref().or(signed_in_as.as_deref()),
+            signed_in_as: signed_in_as.as_deref(),
         };
         document.put(Kind::Account, key, json(&entry));
     }
     // A client that was given none is known to be in no family.
     let entry = AppMetadata { client_id, environment, family_id: tokens.family.as_deref() };
     document.put(Kind::AppMetadata, format!("appmetadata-{environment}-{client_id}"), json(&entry));
+}
+
+/// The other names of an account's person, one a line, with one more; the first ones go where there are too many.
+fn signed_in_as(known: Option<&Entry<'_>>, name: Option<&str>) -> Option<String> {
+    const MOST: usize = 16;
+    let known = known.and_then(|entry| entry.signed_in_as.as_deref()).unwrap_or_default();
+    let is_another = |other: &&str| name.is_none_or(|name| !other.eq_ignore_ascii_case(name));
+    let names: Vec<&str> = known.lines().filter(is_another).chain(name).collect();
+    let last = &names[names.len().saturating_sub(MOST)..];
+    (!last.is_empty()).then(|| last.join("\n"))
 }
 
 /// Adds an access token, in place of the one that was got for the same and of those that have expired. A token of which
@@ -365,10 +375,16 @@ mod tests {
             );
             assert_eq!(written["AppMetadata"][format!("appmetadata-{host}-My_App")]["family_id"], "1");
             let account = |document: &Document<'_>| value(document)["Account"][format!("uid.utid-{host}-contoso")]["signed_in_as"].clone();
-            for signed_in_as in [Some("alias@b.c".to_owned()), None] {
+            for (signed_in_as, expected) in [
+                (Some("one@b.c"), "one@b.c"),
+                (None, "one@b.c"),
+                (Some("two@b.c"), "one@b.c\ntwo@b.c"),
+                (Some("ONE@b.c"), "two@b.c\nONE@b.c"),
+            ] {
+                let signed_in_as = signed_in_as.map(str::to_owned);
                 let person = tokens.person.clone().map(|person| Person { signed_in_as, ..person });
                 add_sign_in(&mut document, wanted, &TokenSet { person, ..super::tests::tokens("at") }, at(1000));
-                assert_eq!(account(&document), "alias@b.c", "another name is remembered");
+                assert_eq!(account(&document), expected, "every other name is remembered");
             }
         });
     }

@@ -80,7 +80,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) last_modification_time: Text<'a>,
     pub(crate) username: Text<'a>,
     pub(crate) name: Text<'a>,
-    /// Another name that the account's person has signed in with: a field of our own.
+    /// Other names that the account's person has signed in with, one a line: a field of our own.
     pub(crate) signed_in_as: Text<'a>,
     /// The authority that a token came from, whole: a field of our own.
     pub(crate) authority: Text<'a>,
@@ -102,6 +102,12 @@ impl fmt::Debug for Entry<'_> {
 pub(crate) type Text<'a> = Option<Cow<'a, str>>;
 
 impl<'a> Entry<'a> {
+    /// The names of an account's person, the platform's own first.
+    pub(crate) fn usernames(&self) -> impl Iterator<Item = &str> {
+        let others = self.signed_in_as.as_deref().unwrap_or_default().lines();
+        self.username.as_deref().into_iter().chain(others).filter(|name| !name.is_empty())
+    }
+
     fn field(&mut self, name: &str) -> Option<&mut Text<'a>> {
         Some(match name {
             "credential_type" => &mut self.credential_type,

@@ -12,6 +12,8 @@ pub(crate) struct SignedIn {
     pub(crate) username: Option<String>,
     /// The names that it has in any tenant.
     pub(crate) usernames: Vec<String>,
+    /// Other names that have been signed in with.
+    pub(crate) signed_in_as: Vec<String>,
     /// The name to be called by, where it is known.
     pub(crate) name: Option<String>,
     /// ID tokens, each with the realm that it is of.
@@ -85,11 +87,11 @@ fn named(home_account_id: String, accounts: &[Entry<'_>]) -> SignedIn {
     let own = || accounts.iter().filter(|account| account.home_account_id.as_deref() == Some(&home_account_id));
     let said = |text: &Text<'_>| text.as_deref().filter(|text| !text.is_empty()).map(str::to_owned);
     let usernames: Vec<String> = own().filter_map(|account| said(&account.username)).collect();
-    let others = own().filter_map(|account| said(&account.signed_in_as));
+    let others = own().flat_map(|account| account.usernames().skip(usize::from(says(&account.username))).map(str::to_owned));
     let name = own().find_map(|account| said(&account.name));
     let username = usernames.first().cloned();
-    let usernames = usernames.into_iter().chain(others).collect();
-    SignedIn { home_account_id, username, usernames, name, id_tokens: Vec::new(), refresh_tokens: Vec::new() }
+    let signed_in_as = others.collect();
+    SignedIn { home_account_id, username, usernames, signed_in_as, name, id_tokens: Vec::new(), refresh_tokens: Vec::new() }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The cache's files: reading without a lock, changing under one. Every answer says what is the matter instead of failing: a
 //! command works without a cache too.
 
+mod memory;
+
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
@@ -8,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::document::Document;
-use super::failure::Failure;
 use super::msal_lock::{self, MsalLock};
 use super::partition::Partition;
 use super::place::Place;
@@ -21,8 +22,6 @@ use crate::secret::Wiped;
 const LIMIT: usize = 64 << 20;
 /// What the name of a file that was no cache ends with, before the time.
 const ASIDE: &str = ".corrupt-";
-/// The largest memory of a failure, in bytes.
-const FAILURE_LIMIT: usize = 64 << 10;
 
 /// Why the cache cannot be used, or could not be changed.
 #[derive(Clone, Debug)]
@@ -198,23 +197,6 @@ impl Store {
         let (path, own) = self.own(partition)?;
         let folder = Folder::open(path, self.keeping()).ok()??;
         folder.modified(&own.lock())?.elapsed().ok()
-    }
-
-    /// The failure that is remembered for a partition.
-    pub(crate) fn failure(&self, partition: &Partition) -> Option<Failure> {
-        let (path, own) = self.own(partition)?;
-        let folder = Folder::open(path, self.keeping()).ok()??;
-        Failure::parse(&folder.read(&own.failure(), FAILURE_LIMIT).ok()??)
-    }
-
-    /// Remembers a failure, or forgets the one that is remembered. Where that is not possible, others ask for themselves.
-    pub(crate) fn remember(&self, partition: &Partition, failure: Option<&Failure>) {
-        let Some((path, own)) = self.own(partition) else { return };
-        let Ok(Some(folder)) = Folder::open(path, self.keeping()) else { return };
-        let _ = match failure {
-            Some(failure) => folder.replace(own.failure(), failure.to_text().as_bytes()),
-            None => folder.remove(&own.failure()),
-        };
     }
 
     /// The folder with a partition's tokens, made where it is missing, to change them in.

@@ -140,7 +140,13 @@ pub(crate) fn plan(subject: Subject, flags: &Layer, file: &Layer, environment: &
 fn is_another_apps(credential: Option<&Given<SecretSource>>, client_id: Option<&Given<String>>, layers: [&Layer; 3]) -> bool {
     let (Some(credential), Some(given)) = (credential, client_id) else { return false };
     let owner = match credential.from {
-        Origin::Environment(_) => &layers[2].client_id,
+        Origin::Environment(_) => {
+            if layers[2].client_id.is_some() {
+                &layers[2].client_id
+            } else {
+                &layers[1].client_id
+            }
+        }
         Origin::File { .. } => &layers[1].client_id,
         _ => return false,
     };

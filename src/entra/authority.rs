@@ -166,6 +166,16 @@ impl Authority {
         }
     }
 
+    /// Whether an account's id can be one of the policy's: Azure AD B2C has one for each policy that a person signs in by, with the
+    /// policy's name behind it.
+    pub(crate) fn has_policy_of(&self, id: &str) -> bool {
+        let (id, policy) = (id.to_ascii_lowercase(), self.policy.as_deref().or(self.after.first().map(String::as_str)));
+        match policy.filter(|_| self.kind == Kind::B2c && id.contains("-b2c_1")) {
+            Some(policy) => id.ends_with(&format!("-{}", policy.to_ascii_lowercase())),
+            None => true,
+        }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
@@ -248,6 +258,11 @@ impl Authority {
     /// The host, which is all lower case.
     pub(crate) fn host(&self) -> &str {
         self.origin.host_str().unwrap_or_default()
+    }
+
+    /// The host, with the port where it is not the usual one.
+    pub(crate) fn address_host(&self) -> String {
+        self.origin.port().map_or_else(|| self.host().to_owned(), |port| format!("{}:{port}", self.host()))
     }
 
     fn at(&self, end: &[&str]) -> Url {
@@ -433,6 +448,20 @@ mod tests {
         ] {
             assert!(Authority::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_account_of_b2c_is_one_of_a_policy() {
+        for authority in [
+            "https://contoso.b2clogin.com/contoso.onmicrosoft.com/B2C_1_in",
+            "https://contoso.b2clogin.com/contoso.onmicrosoft.com?p=B2C_1_In",
+        ] {
+            let authority = Authority::parse(authority).unwrap();
+            assert!(
+                authority.has_policy_of("0123-b2c_1_in") && authority.has_policy_of("0123") && !authority.has_policy_of("0123-b2c_1_up")
+            );
+        }
+        assert!(Authority::parse("https://login.microsoftonline.com/t").unwrap().has_policy_of("0123-b2c_1_up"));
     }
 
     #[test]

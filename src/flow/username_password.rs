@@ -75,9 +75,19 @@ pub(crate) async fn acquire(client: &Client, username: &str, password: &Secret, 
     };
     // A wrong password that is repeated locks an account; the federation's word can be said again.
     let repeat = if assertion.is_some() { Repeat::Freely } else { Repeat::Unprocessed };
-    let tokens = exchange.tokens(&endpoint, &request.to_http(), repeat).await?;
+    let tokens = exchange.tokens(&endpoint, &request.to_http(), repeat).await.map_err(|error| answered(error, &exchange))?;
     exchange.check_id_token(&tokens, None, &endpoints)?;
     Ok(named(tokens, username))
+}
+
+/// What has a code has looked at the password, and gives an answer to it, whatever the status.
+fn answered(error: Error, exchange: &Exchange<'_>) -> Error {
+    match error {
+        Error::Unavailable(busy) if busy.status == 500 && busy.refusal.as_ref().is_some_and(|refusal| !refusal.codes.is_empty()) => {
+            busy.refusal.map_or_else(|| Error::Internal("no refusal".to_owned()), |refusal| exchange.refused(refusal))
+        }
+        error => error,
+    }
 }
 
 /// Remembers the name that the person signed in with: it is theirs where the platform gives none, and may be another one of theirs.

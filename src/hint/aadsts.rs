@@ -2495,7 +2495,7 @@ pub(super) static TABLE: &[Explanation] = &[
               clock",
         who: Who::Caller,
         fix: "fetch a new assertion right before each request, and check this machine's clock",
-        command: Some(Command::ClientCreds),
+        command: None,
     },
     Explanation {
         code: Aadsts(700025),

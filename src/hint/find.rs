@@ -103,7 +103,7 @@ fn numbered(lower: &str) -> Places {
             let rest = lower[at + key.len()..].trim_start_matches(|character: char| " :=\"'\\".contains(character));
             let code = digits(rest).filter(|number| SMALLEST <= *number && *number < 100_000_000).map(Code::Aadsts);
             // Errors of others have numbers too.
-            let is_sure = |code: &Code| key != "error" || code.explanation().is_some();
+            let is_sure = |code: &Code| matches!(key, "error?code" | "resulttype") || code.explanation().is_some();
             places.extend(code.filter(|code| is_word && is_sure(code)).map(|code| (at, code)));
         }
     }
@@ -130,7 +130,7 @@ fn digits(text: &str) -> Option<u32> {
     let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
     let is_word = text[end..].starts_with(|character: char| character.is_alphanumeric() || "_-.".contains(character));
     // A sentence may end behind the code, or its ids begin.
-    let goes_on = is_word && !text[end..].starts_with(['.', '-']);
+    let goes_on = is_word && !text[end..].starts_with(['.', '-']) && !text[end..].starts_with("aadsts");
     if goes_on { None } else { text[..end].parse().ok() }
 }
 
@@ -220,6 +220,7 @@ mod tests {
             ("AADSTS 50126", "AADSTS50126"),
             ("AADSTS50126.", "AADSTS50126"),
             ("AADSTS: 50126", "AADSTS50126"),
+            ("AADSTS50126AADSTS65001", "AADSTS50126 AADSTS65001"),
             ("AADSTS-50126", "AADSTS50126"),
             ("ADSTS50034: To sign into this application", "AADSTS50034"),
             ("\u{feff}50126", "AADSTS50126"),
@@ -286,7 +287,7 @@ mod tests {
             "order ID1234 and void3242 and grid4063",
             "code=0.AXEA50126-xyz code=50126abc",
             "exit code=50126 postcode=65001&x zipcode=90210 /callback?code=90210 terror 50126",
-            "{\"errorCode\":\"10054\"} error 98765",
+            "{\"errorCode\":\"10054\"} error 98765 Error code 40613: Database is not currently available ErrorCode=30008",
             "404",
             "AADSTS",
             "AADSTSx",

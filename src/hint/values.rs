@@ -17,10 +17,14 @@ pub(super) fn of(text: &str) -> Values {
         };
     }
     if values.tenant.is_none() {
-        values.tenant = behind(&unescaped, &lower, BEFORE_TENANT, is_domain);
+        values.tenant = behind(&unescaped, &lower, BEFORE_TENANT, is_domain).or_else(|| {
+            let path = behind(&unescaped, &lower, LOGIN_HOSTS, |path| path.split('/').next().is_some_and(is_domain))?;
+            path.split('/').next().map(str::to_owned)
+        });
     }
     let hosts = ["login.microsoftonline.us", "login.usgovcloudapi.net", "login.partner.microsoftonline.cn", "login.chinacloudapi.cn"];
-    values.cloud = hosts.into_iter().find(|host| lower.contains(host)).and_then(Cloud::of_login_host);
+    let other = hosts.into_iter().find(|host| lower.contains(host) && !lower.contains("login.microsoftonline.com"));
+    values.cloud = other.and_then(Cloud::of_login_host);
     values.scope = behind(&unescaped, &lower, BEFORE_SCOPE, is_scope);
     values
 }
@@ -85,19 +89,12 @@ fn is_guid(text: &str) -> bool {
     text.len() == 36 && text.bytes().enumerate().all(|(at, byte)| if is_dash(at) { byte == b'-' } else { byte.is_ascii_hexdigit() })
 }
 
-const BEFORE_TENANT: &[&str] = &[
-    "directory '",
-    "in tenant ",
-    "the tenant ",
-    "tenant named ",
-    "tenant '",
-    "\"tenant_id\":\"",
-    "\"tenant_id\": \"",
-    "login.microsoftonline.com/",
-    "login.microsoftonline.us/",
-    "login.partner.microsoftonline.cn/",
-    "login.chinacloudapi.cn/",
-];
+const BEFORE_TENANT: &[&str] =
+    &["directory '", "in tenant ", "the tenant ", "tenant named ", "tenant '", "\"tenant_id\":\"", "\"tenant_id\": \""];
+
+/// What stands before a tenant in an address.
+const LOGIN_HOSTS: &[&str] =
+    &["login.microsoftonline.com/", "login.microsoftonline.us/", "login.partner.microsoftonline.cn/", "login.chinacloudapi.cn/"];
 
 const BEFORE_SCOPE: &[&str] =
     &["the scope ", "scope '", "scope \"", "scope=", "\"scope\":\"", "\"scope\": \"", "resource principal named ", "resource '"];
@@ -175,6 +172,7 @@ mod tests {
                 (app(), owned("contoso.com"), owned("Mail.Read")),
             ),
             (format!("Application with identifier \\u0027{APP}\\u0027"), (app(), None, None)),
+            ("POST https://login.microsoftonline.us/contoso.com/oauth2/v2.0/token: 400".to_owned(), (None, owned("contoso.com"), None)),
         ] {
             assert_eq!(all(&text), expected, "{text}");
         }

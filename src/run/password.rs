@@ -112,11 +112,18 @@ async fn asked_name(context: &Context<'_>) -> Result<String, Error> {
         return Err(missing().into());
     }
     let patience = context.common.patience();
-    let asked = tokio::time::timeout(patience, terminal::ask("User name")).await;
-    let answer = asked.map_err(|_| Error::Cancelled(Cancelled::NoAnswer { after: patience }))?;
-    let answer = answer.map_err(|error| Error::System(error.to_string()))?;
-    match answer.map(|line| line.expose().trim().to_owned()).filter(|name| !name.is_empty() && !name.chars().any(char::is_control)) {
-        Some(name) => Ok(name),
-        None => Err(missing().into()),
-    }
+    let asked = async {
+        loop {
+            let line = terminal::ask("User name").await.map_err(|error| Error::System(error.to_string()))?;
+            match line.map(|line| line.expose().trim().to_owned()) {
+                Some(name) if name.chars().any(char::is_control) => {
+                    context.terminal.say("That has a character in it that no name has; type it again.");
+                }
+                Some(name) if !name.is_empty() => return Ok(name),
+                _ => return Err(missing().into()),
+            }
+        }
+    };
+    let ended = tokio::time::timeout(patience, asked).await;
+    ended.unwrap_or(Err(Error::Cancelled(Cancelled::NoAnswer { after: patience })))
 }

@@ -35,8 +35,14 @@ impl Meant {
 pub(super) fn meant(store: &Store, plan: &Plan, context: &Context<'_>) -> Meant {
     let mut people = sign_ins(store, plan, context);
     people.retain(|person| person.home_account_id.split_once('.').is_none_or(|(_, home)| plan.authority.admits(home)));
+    people.retain(|person| person.home_account_id.split_once('.').is_none_or(|(id, _)| plan.authority.has_policy_of(id)));
     if let Some(wanted) = &plan.account {
-        people.retain(|person| person.usernames.iter().any(|name| name.eq_ignore_ascii_case(&wanted.value)));
+        let has = |names: &[String]| names.iter().any(|name| name.eq_ignore_ascii_case(&wanted.value));
+        // A name may pass on from one to another, and then counts for who is called by it.
+        match people.iter().any(|person| has(&person.usernames)) {
+            true => people.retain(|person| has(&person.usernames)),
+            false => people.retain(|person| has(&person.signed_in_as)),
+        }
     }
     // Who has signed in to others of a family may be anybody, as long as somebody has signed in to the app itself.
     if people.len() > 1 && people.iter().any(has_own) {
@@ -145,6 +151,7 @@ fn add(found: &mut Vec<SignedIn>, person: SignedIn) {
             known.refresh_tokens.sort_by_key(|token| !token.is_own);
             known.username = known.username.take().or(person.username);
             known.usernames.extend(person.usernames);
+            known.signed_in_as.extend(person.signed_in_as);
             known.name = known.name.take().or(person.name);
         }
         None => found.push(person),

@@ -1,7 +1,9 @@
 //! `auth-code`, `device-code` and `username-password`: a person's tokens, from the cache as long as it has some, and else by a
 //! sign-in.
 
-use std::time::{Duration, Instant, SystemTime};
+mod told;
+
+use std::time::{Duration, Instant};
 
 use super::account::{self, Account};
 use super::cached::{PATIENCE, at_work};
@@ -9,7 +11,6 @@ use super::context::{Context, Delivery};
 use super::password::{self, Password};
 use super::people::{self, Meant};
 use super::secrets::{self, Proof};
-use crate::cache::failure;
 use crate::cache::partition::{self, Credential, Partition};
 use crate::cache::place::Place;
 use crate::cache::signed_in::SignedIn;
@@ -18,7 +19,6 @@ use crate::cli::args::{AuthCode, DeviceCode, UsernamePassword};
 use crate::cli::flags::Browser;
 use crate::cli::layer::SecretSource;
 use crate::cli::plan::{Plan, Subject};
-use crate::crypto;
 use crate::entra::redirect::Redirect;
 use crate::entra::token::TokenSet;
 use crate::error::{Cancelled, Error, UsageError};
@@ -104,6 +104,8 @@ fn obtain(plan: &Plan, delivery: &Delivery<'_>, way: Way<'_>, context: &Context<
         Meant::Nobody(_) => (None, *context),
         // None of them has signed in to this app, so it is no question which of them is meant.
         Meant::Several(people, _) if !is_silent && !people.iter().any(people::has_own) => (None, *context),
+        // Whose name several had is told by the password.
+        Meant::Several(..) if !is_silent && matches!(way, Way::Password) && plan.account.is_some() => (None, *context),
         Meant::Several(people, error) => (chosen(people, error, context)?, context.after_person()),
     };
     let context = &context;
@@ -197,9 +199,6 @@ struct SigningIn<'a> {
     context: &'a Context<'a>,
 }
 
-/// What is remembered for every command that waits for the same sign-in.
-const EVERY: &str = "every sign-in";
-
 impl SigningIn<'_> {
     /// Has the person sign in, unless another command has had them do so meanwhile.
     async fn once(&self, found: Found) -> Result<Issued, Error> {
@@ -248,41 +247,6 @@ impl SigningIn<'_> {
         partition::fingerprint(name, &plan.authority, &plan.scopes, &credentials)
     }
 
-    /// Where it is remembered what was said of the password, whatever it was to get.
-    fn of_password(&self) -> Option<Partition> {
-        self.password.and_then(Password::known)?;
-        let username = self.plan.username.as_ref()?;
-        Some(Partition::of_password(&self.plan.authority, &username.value))
-    }
-
-    /// Tells those who wait how it ended; whoever begins anew has mended something, and wants to be asked anew. A password that was
-    /// given is not tried again in a moment: a few wrong ones lock an account.
-    fn tell(&self, error: &Error, name: &Partition, fingerprint: &str) {
-        // Who waits would send a password again that was perhaps taken.
-        let least = if self.is_unattended() { Duration::from_millis(1) } else { Duration::ZERO };
-        let of_password = match error {
-            Error::Refused(refused) if hint::is_of_password(&refused.refusal) => self.of_password(),
-            _ => None,
-        };
-        let request = match error {
-            // The next one who is asked may type another one.
-            _ if matches!(self.password, Some(Password::Asked)) => return,
-            // Others may have more time.
-            Error::Cancelled(Cancelled::NoSignIn { .. }) if self.context.common.given_timeout().is_some() => return,
-            Error::Cancelled(_) => EVERY,
-            _ if of_password.is_some() => EVERY,
-            _ => fingerprint,
-        };
-        let Some(failure) = failure::of(error, request, SystemTime::now(), least) else { return };
-        let failure = match (self.password.and_then(Password::known), crypto::random_bytes()) {
-            (Some(password), Ok(salt)) => failure.for_password(password, salt),
-            (Some(_), Err(_)) => return,
-            (None, _) if self.password.is_some() => failure,
-            (None, _) => failure.for_who_waited(),
-        };
-        self.store.remember(of_password.as_ref().unwrap_or(name), Some(&failure));
-    }
-
     /// Waits for the right to ask a person: one is asked at a time. `None` where others cannot be waited for.
     async fn turn(&self, name: &Partition, fingerprint: &str, patience: Patience) -> Result<Option<Flight>, Error> {
         if !matches!(self.store.place(), Place::Folder { .. } | Place::File { .. }) {
@@ -321,24 +285,6 @@ impl SigningIn<'_> {
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
-    }
-
-    /// How the sign-in ended that this command waited for, or what the same password came to a moment ago.
-    fn remembered(&self, name: &Partition, fingerprint: &str) -> Option<Error> {
-        let of_password = self.of_password();
-        let places = [(name, EVERY), (name, fingerprint)].into_iter().chain(of_password.as_ref().map(|place| (place, EVERY)));
-        let error = places.into_iter().find_map(|(place, request)| {
-            let (began, now, failure) = (self.context.began, SystemTime::now(), self.store.failure(place)?);
-            if failure.is_over(began, now) {
-                self.store.remember(place, None);
-                return None;
-            }
-            // The password is looked at last: that takes its time.
-            let fits = failure.is_for(request) && failure.fits(self.password.and_then(Password::known));
-            if fits { failure.for_request(request, began, now) } else { None }
-        })?;
-        log::info!("not asked again: the same was answered a moment ago");
-        Some(error)
     }
 
     /// The tokens, where somebody has signed in since this command looked; else who is there now, and why they have to sign in.

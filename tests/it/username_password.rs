@@ -268,23 +268,61 @@ fn a_password_is_not_sent_for_what_it_cannot_give() {
 }
 
 #[test]
-fn what_a_password_was_answered_does_not_give_it_away() {
+fn what_is_remembered_of_a_password_does_not_give_it_away() {
     let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    let failures =
+        || crate::sandbox::names(&sandbox.state()).into_iter().filter(|name| name.starts_with("password-") && name.ends_with("failure"));
     let person = contoso::REGISTRATION_USER;
-    for _ in 0..2 {
-        sign_in(&sandbox, &tenant, person.name, person.password, &["-q"]).refused(4).says("AADSTS50079");
+    sign_in(&sandbox, &tenant, person.name, person.password, &["-q"]).refused(4).says("AADSTS50079");
+    assert_eq!(failures().count(), 0, "of a right one nothing is kept");
+    for password in ["wrong", "other", "wrong", "other", "wrong"] {
+        sign_in(&sandbox, &tenant, person.name, password, &["-q"]).refused(3).says("AADSTS50126");
     }
-    assert_eq!(tenant.token_requests().len(), 1, "the second one is remembered");
-    let failures = || crate::sandbox::names(&sandbox.state()).into_iter().filter(|name| name.ends_with("failure")).collect::<Vec<_>>();
-    let kept = std::fs::read_to_string(sandbox.state().join(&failures()[0])).unwrap();
-    assert!(kept.contains("\"salt\"") && !kept.contains(person.password), "{kept}");
-    std::thread::sleep(std::time::Duration::from_millis(5_200));
-    tenant.next_for("/token", refusal(50126, "invalid_grant", &json!({})));
-    sign_in(&sandbox, &tenant, person.name, person.password, &["-q"]).refused(3);
-    sign_in(&sandbox, &tenant, person.name, "another", &["-q"]).refused(3);
+    assert_eq!(tenant.token_requests().len(), 3, "each wrong one was sent once");
+    let kept = std::fs::read_to_string(sandbox.state().join(failures().next().unwrap())).unwrap();
+    assert!(kept.contains("\"salt\"") && !kept.contains("wrong") && failures().count() == 2, "{kept}");
     let more = ["-q", "--client-id", contoso::AZURE_CLI.client_id];
-    sign_in(&sandbox, &tenant, person.name, "another", &more).refused(3).says("AADSTS50126");
-    assert_eq!(tenant.token_requests().len(), 3, "a wrong password is wrong for every app");
+    sign_in(&sandbox, &tenant, person.name, "wrong", &more).refused(3).says("AADSTS50126");
+    assert_eq!(tenant.token_requests().len(), 3, "a wrong one is wrong for every app");
+    std::thread::sleep(std::time::Duration::from_millis(5_200));
+    sign_in(&sandbox, &tenant, contoso::USER, "wrong", &["-q"]).refused(3);
+    assert_eq!(failures().count(), 1, "what is over goes");
+}
+
+#[test]
+fn while_the_platform_throttles_an_app_no_password_is_sent_for_it() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    tenant.next_for("/token", Misbehaviour::busy(429, 60));
+    sign_in(&sandbox, &tenant, contoso::USER, contoso::USER_PASSWORD, &["-q"]).refused(5).says("429");
+    let more = ["-q", "--resource", "arm"];
+    sign_in(&sandbox, &tenant, contoso::OTHER_USER, contoso::OTHER_USER_PASSWORD, &more).refused(5).says("429").says("try again in");
+    assert_eq!(tenant.token_requests().len(), 1);
+}
+
+#[test]
+fn a_name_that_passes_on_to_another_person_is_told_by_the_password() {
+    let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
+    let named = |name: &str| {
+        let mut claims = Map::new();
+        claims.insert("preferred_username".to_owned(), json!(name));
+        Misbehaviour::IdToken(claims)
+    };
+    // Both are known by another name, and have signed in by the same.
+    for (user, password) in [(contoso::USER, contoso::USER_PASSWORD), (contoso::OTHER_USER, contoso::OTHER_USER_PASSWORD)] {
+        tenant.next_for("/token", named(&format!("x{user}")));
+        sign_in(&sandbox, &tenant, user, password, &["-q"]).token();
+    }
+    let state = crate::sandbox::names(&sandbox.state()).into_iter().filter(|name| crate::sandbox::has_extension(name, "json"));
+    for name in state {
+        let path = sandbox.state().join(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, text.replace(contoso::OTHER_USER, contoso::USER)).unwrap();
+    }
+    sandbox.run(arguments("refresh", &tenant, &["--username", contoso::USER])).refused(4).says("2 people");
+    sign_in(&sandbox, &tenant, contoso::USER, contoso::USER_PASSWORD, &["-q"]).token();
+    let removed = sandbox.run(["cache", "remove", "--username", contoso::USER]);
+    assert_eq!(removed.code, Some(0), "{removed:?}");
+    sandbox.run(arguments("refresh", &tenant, &["--username", contoso::USER])).refused(4).says("has not signed in");
 }
 
 #[test]
@@ -305,6 +343,11 @@ fn a_file_s_secret_goes_with_the_file_s_app() {
     sandbox.write("p.json", json!({"client_id": contoso::DAEMON.client_id, "secret": contoso::DAEMON.secret}).to_string());
     sign_in(&sandbox, &tenant, contoso::USER, contoso::USER_PASSWORD, &["p.json", "-q"]).token();
     assert_eq!(tenant.token_requests()[0].field("client_secret"), None, "the app is another one: {APP}");
+    let sandbox = Sandbox::new().env("AZURE_CLIENT_SECRET", contoso::DAEMON.secret);
+    sandbox.write("p.json", json!({"client_id": contoso::DAEMON.client_id}).to_string());
+    let more = ["p.json", "-q", "--client-id", contoso::DAEMON.client_id];
+    sign_in(&sandbox, &tenant, contoso::USER, contoso::USER_PASSWORD, &more).token();
+    assert_eq!(tenant.token_requests()[1].field("client_secret").as_deref(), Some(contoso::DAEMON.secret), "the file names the app");
 }
 
 #[test]
