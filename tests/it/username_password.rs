@@ -427,7 +427,7 @@ fn a_client_with_a_credential_needs_no_realm() {
 }
 
 #[test]
-fn b2c_and_ad_fs_check_passwords_themselves() {
+fn b2c_ad_fs_and_other_providers_check_passwords_themselves() {
     let (tenant, sandbox) = (Tenant::start(), Sandbox::with_cache());
     let policy = |name: &str| format!("{}/{}/{name}", tenant.origin(), contoso::TENANT_DOMAIN);
     let (ropc, sign_up) = (policy("B2C_1_ROPC_Auth"), policy("B2C_1_signup"));
@@ -445,6 +445,10 @@ fn b2c_and_ad_fs_check_passwords_themselves() {
     run(&federation, contoso::USER_PASSWORD, &["--scope", "openid"]).token();
     let ran = sign_in(&new, &tenant, contoso::USER, "wrong", &["-q", "--authority", &federation, "--scope", "openid"]);
     ran.refused(3).says("MSIS9659").says("\n  fix:  ");
+    let provider = format!("{}/oidc", tenant.origin());
+    let more = ["-q", "--oidc-authority", &provider, "--scope", "api"];
+    sign_in(&new, &tenant, contoso::USER, contoso::USER_PASSWORD, &more).token();
+    sign_in(&new, &tenant, contoso::USER, "wrong", &more).refused(3).says("invalid_grant");
     assert!(tenant.requests().iter().all(|request| !request.path.contains("userrealm")));
 }
 
