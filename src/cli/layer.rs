@@ -111,8 +111,12 @@ impl Layer {
             Given { value: Credential::Secret(value), from }
         };
         let unsupported = |given: Given<String>, what| Given { value: Credential::Unsupported(what), from: given.from };
-        let secret = first(&[env::AZURE_CLIENT_SECRET, env::ARM_CLIENT_SECRET])?.map(secret);
-        let certificate = first(&[env::AZURE_CLIENT_CERTIFICATE_PATH, env::ARM_CLIENT_CERTIFICATE_PATH])?;
+        // Where Terraform's app is another one, what proves it is not for the Azure SDKs'.
+        let (azure, terraform) = (first(&[env::AZURE_CLIENT_ID])?, first(&[env::ARM_CLIENT_ID])?);
+        let is_one = azure.zip(terraform).is_none_or(|(one, other)| one.value.eq_ignore_ascii_case(&other.value));
+        let of_app = |azure: Variable, terraform: Variable| first(&[azure, terraform][..if is_one { 2 } else { 1 }]);
+        let secret = of_app(env::AZURE_CLIENT_SECRET, env::ARM_CLIENT_SECRET)?.map(secret);
+        let certificate = of_app(env::AZURE_CLIENT_CERTIFICATE_PATH, env::ARM_CLIENT_CERTIFICATE_PATH)?;
         let assertion = first(&[env::AZURE_FEDERATED_TOKEN_FILE])?;
         // In the environment the SDKs' order holds, where anywhere else two kinds are an error.
         let credential = secret

@@ -290,6 +290,20 @@ fn the_trace_says_where_each_setting_came_from() {
 }
 
 #[test]
+fn what_proves_terraforms_app_is_for_no_other() {
+    let secret = |environment: &[(&'static str, &'static str)]| {
+        let environment = Env::Fixed(environment.iter().copied().collect::<HashMap<_, _>>());
+        let layer = Layer::of_environment(&environment).unwrap();
+        layer.credentials.first().map(|given| given.from.to_string())
+    };
+    let arm = ("ARM_CLIENT_SECRET", "e");
+    assert_eq!(secret(&[("AZURE_CLIENT_ID", "a"), ("ARM_CLIENT_ID", "b"), arm]), None);
+    assert_eq!(secret(&[("AZURE_CLIENT_ID", "a"), ("ARM_CLIENT_ID", "A"), arm]), Some("ARM_CLIENT_SECRET".to_owned()));
+    assert_eq!(secret(&[("AZURE_CLIENT_ID", "a"), arm]), Some("ARM_CLIENT_SECRET".to_owned()));
+    assert_eq!(secret(&[("ARM_CLIENT_ID", "b"), arm, ("AZURE_CLIENT_SECRET", "f")]), Some("AZURE_CLIENT_SECRET".to_owned()));
+}
+
+#[test]
 fn a_password_goes_with_its_name() {
     let person = |flags: &Layer, file: &str, environment: &[(&'static str, &'static str)]| {
         let file = parameters::parse("p.json", &format!("{{{file}}}"), Path::new("")).unwrap();
