@@ -29,12 +29,11 @@ pub(super) fn run(command: &ClientCreds, context: &Context<'_>) -> Result<(), Er
 
 /// The token: from the cache where it has one, else from the platform.
 fn obtain(plan: &Plan, delivery: &Delivery<'_>, context: &Context<'_>) -> Result<Issued, Error> {
-    let proof = match &plan.secret {
-        Some(given) => Proof::of(given, &plan.authority, context.limit)?,
-        None => Proof::asked(context.common, &plan.authority)?,
+    let (proof, limit) = match plan.secret.as_ref().filter(|given| !secrets::is_typed(given)) {
+        Some(given) => (Proof::of(given, &plan.authority, context)?, context.limit),
+        // A person takes the time that it takes; the network's begins after that.
+        None => (Proof::asked(context.common, &plan.authority)?, Limit::from_now(context.common.timeout())),
     };
-    // A person takes the time that it takes; the network's begins now.
-    let limit = if plan.secret.is_some() { context.limit } else { Limit::from_now(context.common.timeout()) };
     let context = &context.within(limit);
     let store = store(plan, context);
     let partition = Partition::of_app(&plan.authority, &plan.client_id, &proof.credential(), plan.claims.as_deref());

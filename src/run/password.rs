@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::secrets::{self, Held, PLACES};
 use crate::cache::partition::Credential;
-use crate::cli::layer::{Given, Origin, SecretSource};
+use crate::cli::layer::{Given, Origin};
 use crate::cli::placeholder;
 use crate::cli::plan::Plan;
 use crate::error::{Cancelled, Error, UsageError};
@@ -25,7 +25,7 @@ pub(super) enum Password {
 impl Password {
     /// Reads the password that was given, unless a program has to be run for it.
     pub(super) async fn of(plan: &Plan, context: &Context<'_>) -> Result<Password, Error> {
-        let given = plan.password.as_ref().filter(|given| !is_typed(given));
+        let given = plan.password.as_ref().filter(|given| !secrets::is_typed(given));
         let Some(given) = given.cloned() else {
             return if secrets::can_ask(context.common) { Ok(Password::Asked) } else { Err(missing(plan).into()) };
         };
@@ -63,11 +63,6 @@ impl Password {
             }
         }
     }
-}
-
-/// Whether standard input is where it is, and a terminal: what is typed there is not to be seen.
-fn is_typed(given: &Given<SecretSource>) -> bool {
-    matches!(given.value, SecretSource::StandardInput) && terminal::can_ask()
 }
 
 fn check(secret: &Secret, from: &Origin) -> Result<(), UsageError> {

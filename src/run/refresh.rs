@@ -35,7 +35,7 @@ fn by_given_token(plan: &Plan, store: &Store, delivery: &Delivery<'_>, context: 
     let token = secrets::given("refresh token", given, context.environment, context.limit)?;
     let token = within_json(&token).unwrap_or(token);
     check_token(&token, &given.from.to_string())?;
-    let proof = Proof::of_client(plan, context.limit)?;
+    let proof = Proof::of_client(plan, context)?;
     let (tokens, is_kept) = process::within_runtime(async {
         let (client, http) = account::connected(plan, proof.as_ref(), &[&token], context).await?;
         // It may be used up, and what takes its place is then all that there is.
@@ -64,7 +64,7 @@ fn by_cached_token(plan: &Plan, store: &Store, delivery: &Delivery<'_>, context:
     if let Some(issued) = account.fresh(look.as_ref()) {
         return Ok(issued);
     }
-    let proof = Proof::of_client(plan, context.limit)?;
+    let proof = Proof::of_client(plan, context)?;
     process::within_runtime(account.renewed(look, proof.as_ref()))
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::context::Context;
 use crate::cache::partition::Credential;
 use crate::cli::args::Common;
 use crate::cli::input::{self, Limit};
@@ -54,6 +55,11 @@ fn asked(common: &Common) -> Result<Secret, Error> {
 /// Whether there is a person to ask, and nothing forbids it.
 pub(super) fn can_ask(common: &Common) -> bool {
     !common.no_input && terminal::can_ask()
+}
+
+/// Whether standard input is where it is, and a terminal: what is typed there is not to be seen.
+pub(super) fn is_typed(given: &Given<SecretSource>) -> bool {
+    matches!(given.value, SecretSource::StandardInput) && terminal::can_ask()
 }
 
 /// A secret that a person types; `what` it is, for messages.
@@ -125,14 +131,17 @@ fn read(source: &SecretSource, from: &Origin, check: Check<'_>, limit: Limit) ->
 pub(super) struct Proof(Held);
 
 impl Proof {
-    /// Reads the secret, unless a program has to be run for it.
-    pub(super) fn of(given: &Given<SecretSource>, authority: &Authority, limit: Limit) -> Result<Proof, Error> {
-        Held::of(given, &check_client_secret(authority), limit).map(Proof)
+    /// Reads the secret, unless a person has to type it or a program has to be run for it.
+    pub(super) fn of(given: &Given<SecretSource>, authority: &Authority, context: &Context<'_>) -> Result<Proof, Error> {
+        if is_typed(given) {
+            return Proof::asked(context.common, authority);
+        }
+        Held::of(given, &check_client_secret(authority), context.limit).map(Proof)
     }
 
     /// What proves a client that may need no proof, as an app on a person's machine.
-    pub(super) fn of_client(plan: &Plan, limit: Limit) -> Result<Option<Proof>, Error> {
-        plan.secret.as_ref().map(|given| Proof::of(given, &plan.authority, limit)).transpose()
+    pub(super) fn of_client(plan: &Plan, context: &Context<'_>) -> Result<Option<Proof>, Error> {
+        plan.secret.as_ref().map(|given| Proof::of(given, &plan.authority, context)).transpose()
     }
 
     /// Asks for the secret that nobody gave.

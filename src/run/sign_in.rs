@@ -114,7 +114,7 @@ fn obtain(plan: &Plan, delivery: &Delivery<'_>, way: Way<'_>, context: &Context<
     if let Some(issued) = account.as_ref().and_then(|account| account.fresh(look.as_ref())) {
         return Ok(issued);
     }
-    let proof = Proof::of_client(plan, context.limit)?;
+    let proof = Proof::of_client(plan, context)?;
     process::within_runtime(async {
         let why = match &account {
             Some(account) => match account.renewed(look, proof.as_ref()).await {

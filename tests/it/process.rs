@@ -200,10 +200,12 @@ fn without_secret(authority: &str, more: &str) -> String {
 #[test]
 fn the_terminal_is_asked_for_a_missing_secret_without_echo() {
     let (tenant, sandbox) = (Tenant::start(), Sandbox::new());
-    let command = without_secret(&tenant.authority(), &format!("--ca-file {}", tenant.ca_file().display()));
-    let shown = answered(&sandbox, &command, QUESTION, &format!("{}\n", contoso::DAEMON.secret));
-    assert!(!shown.contains(contoso::DAEMON.secret), "the secret is shown: {shown}");
-    assert!(shown.contains("eyJ") && shown.contains("code=0") && shown.contains(" echo "), "{shown}");
+    for more in ["", "--secret-file -"] {
+        let command = without_secret(&tenant.authority(), &format!("--ca-file {} {more}", tenant.ca_file().display()));
+        let shown = answered(&sandbox, &command, QUESTION, &format!("{}\n", contoso::DAEMON.secret));
+        assert!(!shown.contains(contoso::DAEMON.secret), "{more}: the secret is shown: {shown}");
+        assert!(shown.contains("eyJ") && shown.contains("code=0") && shown.contains(" echo "), "{more}: {shown}");
+    }
 }
 
 #[test]
