@@ -1,8 +1,5 @@
 //! Requests byte for byte, and answers in the shapes that federation services give them.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-
 use proptest::prelude::*;
 
 use super::super::mex;
@@ -157,10 +154,16 @@ fn read(status: u16, body: &str) -> Result<Assertion, String> {
     })
 }
 
-/// Each file of the folder, and what it is read as.
+/// Documents of the folder `tests/federation`: their names, their texts, and what they are read as.
+macro_rules! documents {
+    ($(($file:literal, $expected:expr $(,)?)),* $(,)?) => {
+        [$(($file, include_str!(concat!("../../tests/federation/", $file)), $expected)),*]
+    };
+}
+
 #[test]
 fn documents_of_federation_services_are_read() {
-    let rows = [
+    let rows = documents![
         ("fault-id3242.xml", "FailedAuthentication: ID3242: The security token could not be authenticated or authorized."),
         ("fault-msis3127.xml", "RequestFailed: MSIS3127: The specified request failed."),
         ("fault-soap11.xml", "FailedAuthentication: Authentication failed & the account may be locked."),
@@ -190,16 +193,12 @@ fn documents_of_federation_services_are_read() {
         ("rstr-2005-saml11.xml", "Saml11"),
         ("rstr-2005-saml20.xml", "Saml20"),
     ];
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/federation");
-    let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
-    assert_eq!(files.collect::<BTreeSet<_>>(), rows.iter().map(|(file, _)| (*file).to_owned()).collect());
     let source = Url::parse("https://sts.contoso.com/adfs/services/trust/mex").unwrap();
-    for (file, expected) in rows {
-        let text = std::fs::read_to_string(folder.join(file)).unwrap();
+    for (file, text, expected) in rows {
         let shown = match file.split('-').next() {
             Some("mex") => mex::endpoint(&of(200, text), &source)
                 .map(|found| found.map_or_else(|| "none".to_owned(), |found| format!("{} {}", found.version.name(), found.address))),
-            kind => read(if kind == Some("fault") { 500 } else { 200 }, &text).map(|found| {
+            kind => read(if kind == Some("fault") { 500 } else { 200 }, text).map(|found| {
                 let parts: Vec<&str> = text.split("RequestedSecurityToken>").collect();
                 // The last one is what is preferred where there are several.
                 let inside = parts[parts.len() - 2].strip_suffix("</trust:").unwrap();

@@ -241,3 +241,13 @@ fn nothing_shows_the_password_or_the_assertion() {
     ran.refused(2).says("control character");
     assert!(!ran.stderr.contains("CNRY"), "{ran:?}");
 }
+
+/// What they are read as is the protocol's own test, which looks at no folder.
+#[test]
+fn every_document_of_the_folder_has_its_place_in_the_table() {
+    let table = include_str!("../../src/entra/wstrust_tests.rs");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/federation");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let left_out: Vec<String> = files.filter(|file| !table.contains(&format!("\"{file}\","))).collect();
+    assert!(left_out.is_empty(), "{left_out:?}");
+}
